@@ -1,0 +1,1 @@
+//! The Db port on SQLite and Postgres.

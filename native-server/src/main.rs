@@ -1,0 +1,2 @@
+//! Latchkey, native.
+fn main() {}

@@ -1,0 +1,7 @@
+//! JOSE: algorithms, keys and signatures (RFC 7515, 7517, 7518, 7519, 7638, 8037, 8725).
+
+pub mod alg;
+pub mod jwk;
+
+pub use alg::Alg;
+pub use jwk::Jwk;

@@ -1,0 +1,12 @@
+//! Words and rules of the specifications Latchkey speaks: OAuth 2.0, OpenID Connect, JOSE and WebAuthn.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness: every function takes what it needs and returns
+//! what it decided. Time arrives as [`time::UnixTime`], randomness as bytes, keys as values.
+
+pub mod b64;
+pub mod hash;
+pub mod jose;
+pub mod oauth;
+pub mod secret;
+pub mod time;
+pub mod webauthn;
