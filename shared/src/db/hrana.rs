@@ -190,8 +190,7 @@ fn hrana_stmt(stmt: &Stmt) -> proto::Stmt {
 }
 
 fn rows_of(result: &proto::StmtResult) -> Result<Rows, DbError> {
-    let columns: Arc<[String]> =
-        result.cols.iter().map(|col| col.name.clone().unwrap_or_default()).collect();
+    let columns: Arc<[String]> = result.cols.iter().map(|col| col.name.clone().unwrap_or_default()).collect();
     result
         .rows
         .iter()
