@@ -9,7 +9,6 @@ use crate::host::Host;
 use std::sync::Arc;
 
 /// Builds the router of a host from the route table. The host puts a [`Peer`] into each request's extensions.
-#[must_use]
 pub fn router(_host: Arc<Host>) -> axum::Router {
     axum::Router::new()
 }
