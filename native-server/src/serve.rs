@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tower_http::compression::Compression;
 use tower_service::Service;
 
@@ -29,8 +30,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for one request, its body included, until the answer begins.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time that requests have to end after the signal to stop.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// Time that requests, and the work after them, have to end after the signal to stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 type App = Compression<Router, fn(StatusCode, http::Version, &HeaderMap, &http::Extensions) -> bool>;
 
@@ -41,13 +42,14 @@ struct Shared {
     http: auto::Builder<TokioExecutor>,
 }
 
-/// Serves until `stop` is ready, then lets running requests end.
+/// Serves until `stop` is ready, then lets running requests end. Returns the instant by which everything else has to
+/// end too.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     trust: TrustProxy,
     stop: impl Future<Output = ()>,
-) {
+) -> Instant {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     http.http2()
@@ -73,9 +75,11 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+    let deadline = Instant::now() + GRACE;
+    if tokio::time::timeout_at(deadline, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests still running were cut off");
     }
+    deadline
 }
 
 fn connection(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr, graceful: &GracefulShutdown) {
@@ -164,7 +168,7 @@ mod tests {
     struct Running {
         address: SocketAddr,
         stop: oneshot::Sender<()>,
-        done: tokio::task::JoinHandle<()>,
+        done: tokio::task::JoinHandle<Instant>,
     }
 
     async fn start(trust: TrustProxy) -> Running {

@@ -1,6 +1,34 @@
 //! Which database `DB_CONNECTION_STRING` names, and opening it.
 
+use native_db::{Postgres, Sqlite};
+use proto::secret::Secret;
+use shared::db::Hrana;
+use shared::db::migrate::Migrate;
+use shared::ports::{DbError, HttpFetch};
+use shared::settings::Settings;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Connections to Postgres at a time.
+const POSTGRES_CONNECTIONS: usize = 16;
+
+/// Opens the database of the settings. `fetch` carries the requests to a libSQL server.
+///
+/// # Errors
+/// [`DbError`] if it cannot be opened. Servers are not asked yet.
+pub(crate) fn open(settings: &Settings, fetch: Arc<dyn HttpFetch>) -> Result<Arc<dyn Migrate>, DbError> {
+    let connection = Connection::parse(settings.db_connection_string.expose());
+    Ok(match connection {
+        Connection::Postgres(url) => Arc::new(Postgres::open(url, POSTGRES_CONNECTIONS)?),
+        Connection::Libsql(url) => {
+            let token = settings.db_auth_token.expose();
+            let token = (!token.is_empty()).then(|| Secret::new(token.to_owned()));
+            Arc::new(Hrana::new(fetch, url, token)?)
+        }
+        Connection::Sqlite(_) if connection.file().is_none() => Arc::new(Sqlite::open_in_memory()?),
+        Connection::Sqlite(path) => Arc::new(Sqlite::open(path)?),
+    })
+}
 
 /// A connection string, by its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
