@@ -1,1 +1,5 @@
-//! OAuth 2.0.
+//! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9207, 9700).
+
+pub mod error;
+
+pub use error::ErrorCode;
