@@ -6,5 +6,6 @@
 pub mod db;
 pub mod host;
 pub mod http;
+pub mod pages;
 pub mod ports;
 pub mod settings;
