@@ -7,5 +7,6 @@ pub mod db;
 pub mod host;
 pub mod http;
 pub mod pages;
+pub mod outbound;
 pub mod ports;
 pub mod settings;
