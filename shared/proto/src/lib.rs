@@ -10,4 +10,5 @@ pub mod jose;
 pub mod oauth;
 pub mod secret;
 pub mod time;
+pub mod uri;
 pub mod webauthn;
