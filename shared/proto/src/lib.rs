@@ -7,6 +7,7 @@ pub mod b64;
 pub mod form;
 pub mod hash;
 pub mod jose;
+pub mod json;
 pub mod oauth;
 pub mod secret;
 pub mod time;
