@@ -12,8 +12,8 @@ pub(super) fn frame() -> Frame<'static> {
     Frame { messages: LANGUAGES[0], app_name: "Latchkey", theme: None, wrong_address: None }
 }
 
-const GET: &str = r#"{"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","timeout":300000,"rpId":"id.example.com","allowCredentials":[],"userVerification":"required"}"#;
-const CREATE: &str = r#"{"rp":{"id":"id.example.com","name":"Latchkey"},"user":{"id":"AAECAwQFBgcICQoLDA0ODw","name":"","displayName":""},"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","pubKeyCredParams":[{"type":"public-key","alg":-7},{"type":"public-key","alg":-8},{"type":"public-key","alg":-257}],"timeout":300000,"excludeCredentials":[],"authenticatorSelection":{"residentKey":"required","requireResidentKey":true,"userVerification":"required"},"attestation":"none"}"#;
+const GET: &str = r#"{"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","timeout":300000,"rpId":"localhost","allowCredentials":[],"userVerification":"required"}"#;
+const CREATE: &str = r#"{"rp":{"id":"localhost","name":"Latchkey"},"user":{"id":"AAECAwQFBgcICQoLDA0ODw","name":"","displayName":""},"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","pubKeyCredParams":[{"type":"public-key","alg":-7},{"type":"public-key","alg":-8},{"type":"public-key","alg":-257}],"timeout":300000,"excludeCredentials":[],"authenticatorSelection":{"residentKey":"required","requireResidentKey":true,"userVerification":"required"},"attestation":"none"}"#;
 
 fn ceremony<'a>(options_json: &'a str, action: &'a str) -> Ceremony<'a> {
     Ceremony { action, options_json, challenge_id: "Yx3kq0aLr1u8", fresh_url: action }
@@ -280,7 +280,7 @@ fn check(name: &str, html: &str) {
 }
 
 #[test]
-fn every_page_in_every_language_and_theme_is_free_of_inline_code() {
+fn s59_pages_in_every_language_and_theme_need_no_inline_code() {
     for messages in LANGUAGES {
         for theme in [None, Some(Theme::Light), Some(Theme::Dark)] {
             for (name, html) in pages(Frame { messages, theme, ..frame() }, PLAIN) {
@@ -296,7 +296,7 @@ fn every_page_in_every_language_and_theme_is_free_of_inline_code() {
 }
 
 #[test]
-fn s59_hostile_values_stay_text() {
+fn hostile_values_stay_text() {
     let long = "<img src=x onerror=alert(1)>".repeat(400);
     for text in [
         "<script>alert(1)</script>",
@@ -316,7 +316,7 @@ fn s59_hostile_values_stay_text() {
 }
 
 #[test]
-fn s59_direction_overrides_reach_no_visible_text() {
+fn direction_overrides_reach_no_visible_text() {
     let text = "safe\u{202E}elgoog";
     for (name, html) in pages(frame(), Texts::all(text)) {
         // Hidden fields and inputs go back as they came; everything shown is cleaned.
