@@ -211,16 +211,12 @@ fn tags(html: &str) -> Vec<Tag<'_>> {
     let mut found = vec![];
     let mut rest = html;
     while let Some((_, after)) = rest.split_once('<') {
-        let end = after.find(|c: char| c.is_whitespace() || c == '>').expect("tag without end");
-        let name = &after[..end];
+        let (name, after) = until(after, &['>']);
         let mut attributes = vec![];
-        rest = after[end..].trim_start();
+        rest = after.trim_start();
         while !rest.starts_with('>') {
-            let end = rest
-                .find(|c: char| c.is_whitespace() || c == '=' || c == '>')
-                .expect("attribute without end");
-            let attribute = &rest[..end];
-            rest = &rest[end..];
+            let (attribute, after) = until(rest, &['=', '>']);
+            rest = after;
             let mut value = "";
             if let Some(quoted) = rest.strip_prefix("=\"") {
                 let (inside, after) = quoted.split_once('"').expect("value without end");
@@ -233,6 +229,12 @@ fn tags(html: &str) -> Vec<Tag<'_>> {
         found.push(Tag { name, attributes });
     }
     found
+}
+
+/// `text` up to the first blank or one of `ends`, and the rest from there.
+fn until<'t>(text: &'t str, ends: &[char]) -> (&'t str, &'t str) {
+    let end = text.find(|c: char| c.is_whitespace() || ends.contains(&c)).expect("tag without end");
+    text.split_at(end)
 }
 
 const ELEMENTS: &[&str] = &[
