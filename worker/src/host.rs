@@ -40,12 +40,12 @@ impl Misconfigured {
     pub(crate) fn page(&self) -> worker::Result<Response> {
         let lines: String = self.0.iter().map(|line| format!("- {line}\n")).collect();
         let text = format!("Latchkey cannot start. Put this right and deploy again:\n\n{lines}");
-        ResponseBuilder::new()
+        Ok(ResponseBuilder::new()
             .with_status(503)
             .with_header("content-type", "text/plain; charset=utf-8")?
             .with_header("cache-control", "no-store")?
             .with_header("x-content-type-options", "nosniff")?
-            .from_bytes(text.into_bytes())
+            .fixed(text.into_bytes()))
     }
 }
 

@@ -9,6 +9,7 @@ use shared::host::Host;
 use shared::ports::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use testkit::contract::{self, Report};
 
 const LONGEST_BODY: usize = 10_000;
 
@@ -63,7 +64,27 @@ pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Res
             hooks.clock.seconds.fetch_add(seconds, Ordering::Relaxed);
             Ok(answer(StatusCode::NO_CONTENT, String::new()))
         }
+        (&Method::POST, "/__test/contract") => {
+            let suite = field(request, "suite").await;
+            Ok(match contract(&hooks.host, suite.as_ref().and_then(|v| v.as_str())).await {
+                Ok(report) => answer(StatusCode::OK, report.to_string()),
+                Err(report) => answer(StatusCode::INTERNAL_SERVER_ERROR, report),
+            })
+        }
         _ => Err(request),
+    }
+}
+
+/// Runs a contract suite on this host's adapters.
+async fn contract(host: &Host, suite: Option<&str>) -> Result<Report, String> {
+    match suite {
+        Some("db") => {
+            let mut tag = [0; 5];
+            host.rng.fill(&mut tag).map_err(|e| e.to_string())?;
+            let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+            contract::db(Arc::clone(&host.db), &tag).await
+        }
+        _ => Err("suite: db".to_owned()),
     }
 }
 
