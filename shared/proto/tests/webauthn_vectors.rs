@@ -1,5 +1,7 @@
 //! The test vectors of WebAuthn Level 3 §16, as far as our algorithms go.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop the test")]
+
 use proto::b64;
 use proto::webauthn::{
     Authenticated, AuthenticationError, AuthenticationResponse, CoseAlgorithm, Expected, Owner,
