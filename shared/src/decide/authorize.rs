@@ -11,7 +11,7 @@ use proto::oauth::pkce::{CodeChallenge, PkceError};
 use proto::oauth::prompt::{Prompt, Prompts};
 use proto::oauth::response_mode::ResponseMode;
 use proto::oauth::scope::Scope;
-use proto::uri::{self, CallbackPattern, RedirectUri};
+use proto::uri::{self, RedirectUri};
 use serde::{Deserialize, Serialize};
 
 /// Scopes that this installation knows. Others are dropped from requests without an error.
@@ -110,16 +110,17 @@ pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> 
         redirect_uri: redirect_uri.as_str().to_owned(),
         client,
         // An unknown mode is an error that goes out by the default mode.
-        response_mode: params.get("response_mode").and_then(|m| m.parse().ok()).unwrap_or(ResponseMode::Query),
+        response_mode: ResponseMode::parse(params.get("response_mode")).unwrap_or_default(),
         state: params.get("state").filter(|s| s.len() <= LONGEST).map(str::to_owned),
     })
 }
 
 fn registered(client: &Client, sent: &str) -> Result<RedirectUri, Refusal> {
     let sent = RedirectUri::parse(sent).map_err(|_| Refusal::RedirectUriInvalid)?;
-    let patterns: Vec<CallbackPattern> =
-        client.callback_urls.iter().filter_map(|p| CallbackPattern::parse(p).ok()).collect();
-    uri::matches(&patterns, &sent).ok_or(Refusal::RedirectUriNotRegistered)
+    let patterns = client.callback_urls.iter().map(String::as_str);
+    // What matched is gone on with in its serialised form, so that browser and matcher cannot read it differently.
+    let target = uri::matches(patterns, &sent).ok_or(Refusal::RedirectUriNotRegistered)?;
+    RedirectUri::parse(&target).map_err(|_| Refusal::RedirectUriInvalid)
 }
 
 /// RFC 6749 §3.1.2.3: it may be left out when exactly one is registered; OpenID Connect demands it.
@@ -174,10 +175,7 @@ fn check_response_type(params: &Params, _: &KnownClient) -> Result<(), Refusal> 
 
 /// OAuth 2.0 Multiple Response Type Encoding Practices §2.1.
 fn check_response_mode(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
-    match params.get("response_mode") {
-        Some(mode) => mode.parse::<ResponseMode>().map(drop).map_err(|_| Refusal::ResponseModeUnsupported),
-        None => Ok(()),
-    }
+    ResponseMode::parse(params.get("response_mode")).map(drop).map_err(|_| Refusal::ResponseModeUnsupported)
 }
 
 fn check_lengths(params: &Params, _: &KnownClient) -> Result<(), Refusal> {

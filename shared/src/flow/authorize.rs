@@ -1,6 +1,6 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
-use super::{grant, page_error, query_and_body, response};
+use super::{grant, own_token, page_error, query_and_body, response};
 use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
 use crate::decide::prompt::{self, Facts, Next};
 use crate::failure::{Failure, Fault};
@@ -13,7 +13,7 @@ use crate::store::interaction::{self, Interaction};
 use crate::store::session::{self, Who};
 use crate::store::{consent, load};
 use proto::form::Params;
-use proto::jose::jwt::TokenType;
+use proto::jose::jwt::{Expiry, TokenType};
 
 /// A request with what is known about who asks: the input of the next step.
 pub struct Standing {
@@ -191,9 +191,8 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
 /// The subject of an ID token of ours; its times do not matter (OpenID Connect Core §3.1.2.1).
 async fn hinted_subject(cx: &Cx, hint: &str) -> Result<Option<String>, Failure> {
     let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, hint).await?;
-    Ok(claims.filter(|c| c.get("iss").and_then(|v| v.as_str()) == Some(cx.issuer())).and_then(|c| {
-        c.get("sub").and_then(|v| v.as_str()).map(str::to_owned)
-    }))
+    let ours = claims.filter(|c| c.check(&own_token(cx, Expiry::Ignored)).is_ok());
+    Ok(ours.and_then(|c| c.text("sub").map(str::to_owned)))
 }
 
 /// The page for a client or callback that is not proven. A signed-in admin sees what to mend.

@@ -20,6 +20,7 @@ use crate::pages::{self, Frame, WrongAddress};
 use crate::refusal::Refusal;
 use http::header;
 use proto::form::{self, Params};
+use proto::jose::jwt::{Expected, Expiry};
 
 /// What every page has around its content, for this visitor.
 #[must_use]
@@ -64,4 +65,10 @@ pub fn query_and_body(req: &Req) -> Result<Params, Failure> {
         return Ok(query);
     }
     Ok(Params::merge(query, body(req)?).map_err(|_| Refusal::MalformedParameters)?)
+}
+
+/// What every token of ours says: our issuer, and times that are right to the second, since one clock made them.
+#[must_use]
+pub fn own_token(cx: &Cx, expiry: Expiry) -> Expected<'_> {
+    Expected { issuer: cx.issuer(), audience: None, expiry, now: cx.now, leeway: 0 }
 }

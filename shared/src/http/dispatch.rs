@@ -49,8 +49,8 @@ static NO_API: Route = Route::missing(Shape::Api);
 static NO_PAGE: Route = Route::missing(Shape::Page);
 
 fn choose(routes: &[&'static Route], method: &Method, path: &str) -> Result<&'static Route, &'static Route> {
-    let wanted = if method == Method::HEAD { &Method::GET } else { method };
-    if let Some(route) = routes.iter().find(|r| r.method == *wanted) {
+    let wanted = if method == Method::HEAD { "GET" } else { method.as_str() };
+    if let Some(route) = routes.iter().find(|r| r.method.as_str() == wanted) {
         return Ok(route);
     }
     let missing = if path.starts_with("/api/") || path.starts_with("/.well-known/") { &NO_API } else { &NO_PAGE };

@@ -1,6 +1,6 @@
 //! Grants (what a person gave a client), their authorization codes and refresh tokens.
 
-use super::user::{User, user_columns};
+use super::user::user_columns;
 use crate::db::{Row, Rows, Stmt};
 use crate::ports::DbError;
 use proto::time::UnixTime;
@@ -323,7 +323,7 @@ pub fn groups(by: By<'_>) -> Stmt {
     )
 }
 
-/// Custom claims of the person, own ones last so that they win.
+/// Custom claims of the person and of their groups, with which are their `own`.
 #[must_use]
 pub fn custom_claims(by: By<'_>) -> Stmt {
     by!(

@@ -130,22 +130,3 @@ pub fn set_disabled(id: &str, disabled: bool, now: UnixTime) -> Vec<Stmt> {
     }
     stmts
 }
-
-/// A custom claim: name and value as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CustomClaim {
-    /// Claim name.
-    pub name: String,
-    /// Value: JSON if it parses, else a string.
-    pub value: String,
-}
-
-impl CustomClaim {
-    /// Reads `name, value`.
-    ///
-    /// # Errors
-    /// [`DbError::Inconsistent`].
-    pub fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self { name: row.text("name")?, value: row.text("value")? })
-    }
-}

@@ -203,7 +203,7 @@ fn is_web_address(text: &str) -> bool {
 /// What anybody may know of a client.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ClientMetaDto {
+pub(super) struct ClientMetaDto {
     id: String,
     name: String,
     description: String,
@@ -218,7 +218,7 @@ pub struct ClientMetaDto {
 impl ClientMetaDto {
     /// Shows a client.
     #[must_use]
-    pub fn new(c: &Client) -> Self {
+    pub(super) fn new(c: &Client) -> Self {
         Self {
             id: c.id.clone(),
             name: c.name.clone(),
@@ -235,7 +235,7 @@ impl ClientMetaDto {
 /// A client as admins see it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ClientDto {
+pub(super) struct ClientDto {
     #[serde(flatten)]
     meta: ClientMetaDto,
     #[serde(rename = "callbackURLs")]
@@ -261,7 +261,7 @@ pub struct ClientDto {
 impl ClientDto {
     /// Shows a client and its secrets, without what would let anybody use them.
     #[must_use]
-    pub fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
+    pub(super) fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
         let identities: Value = serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
         let secrets: Vec<Value> = secrets.iter().map(|s| secret(s, now)).collect();
         Self {
@@ -284,20 +284,20 @@ impl ClientDto {
 
     /// With the list of allowed groups, which nothing can fill yet.
     #[must_use]
-    pub fn with_groups(self) -> Self {
+    pub(super) fn with_groups(self) -> Self {
         Self { allowed_user_groups: Some(Vec::new()), ..self }
     }
 
     /// With the number of allowed groups.
     #[must_use]
-    pub fn with_group_count(self, count: i64) -> Self {
+    pub(super) fn with_group_count(self, count: i64) -> Self {
         Self { allowed_user_groups_count: Some(count), ..self }
     }
 }
 
 /// A secret without the secret.
 #[must_use]
-pub fn secret(s: &ClientSecret, now: UnixTime) -> Value {
+pub(super) fn secret(s: &ClientSecret, now: UnixTime) -> Value {
     json!({
         "id": s.id,
         "prefix": s.prefix,

@@ -21,7 +21,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// The rule that was broken, or a fault. A failed client authentication leaves the code as it was.
-pub async fn exchange(
+pub(super) async fn exchange(
     cx: &Cx,
     req: &Req,
     params: &Params,
@@ -58,8 +58,8 @@ pub async fn exchange(
     let user = user.ok_or(Refusal::AccountUnavailable)?;
 
     let scope = Scope::parse(&grant.scope).map_err(|_| Fault::Bug("a stored scope does not parse"))?;
-    let user = claims::user(&user, groups, &custom, cx.issuer())?;
-    let basis = Basis { client: &client, grant: &grant, scope: &scope, user: &user, nonce: Nonce::Repeated };
+    let person = claims::person(&user, groups, &custom)?;
+    let basis = Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated };
     let tokens = issue::tokens(cx, &basis).await?;
     let refresh_token = cx.host.random_token()?;
     let expires_at = cx.now.plus(client.refresh_token_lifetime_s());

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// The rule that was broken, or a fault.
-pub async fn exchange(
+pub(super) async fn exchange(
     cx: &Cx,
     req: &Req,
     params: &Params,
@@ -62,8 +62,8 @@ pub async fn exchange(
     let user = user.ok_or(Refusal::AccountUnavailable)?;
     let scope = refresh::narrowed(&grant.scope, params.get("scope"))?;
 
-    let user = claims::user(&user, groups, &custom, cx.issuer())?;
-    let basis = Basis { client: &client, grant: &grant, scope: &scope, user: &user, nonce: Nonce::Omitted };
+    let person = claims::person(&user, groups, &custom)?;
+    let basis = Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted };
     let tokens = issue::tokens(cx, &basis).await?;
     let successor = match turn {
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,
