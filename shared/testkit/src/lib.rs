@@ -2,8 +2,12 @@
 
 pub mod authenticator;
 pub mod contract;
+mod fakes;
 #[cfg(feature = "native")]
 mod native;
 
+pub use fakes::{FixedClock, MapBlob, RecordingMailer, RunAtOnce, ScriptedFetch, ScriptedLimit};
 #[cfg(feature = "native")]
-pub use native::{PostgresServer, TempDir};
+pub use fakes::{RustCryptoKeys, SeededRng};
+#[cfg(feature = "native")]
+pub use native::{Browser, FetchTarget, HranaServer, PostgresServer, TempDir, World};
