@@ -4,9 +4,12 @@
 //! what it decided. Time arrives as [`time::UnixTime`], randomness as bytes, keys as values.
 
 pub mod b64;
+pub mod form;
 pub mod hash;
 pub mod jose;
+pub mod json;
 pub mod oauth;
 pub mod secret;
 pub mod time;
+pub mod uri;
 pub mod webauthn;

@@ -1,3 +1,6 @@
+//! Test kit.
+
+pub mod authenticator;
 //! Fakes of the ports and suites that hold every adapter to its port. Development only.
 
 pub mod contract;
