@@ -80,7 +80,8 @@ async fn read(host: &Host) -> Result<Keys, Failure> {
     rows.iter()
         .map(|row| {
             let key = SigningKey::from_row(row)?;
-            let same = known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
+            let same =
+                known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
             if let Some(held) = same {
                 return Ok(held.clone());
             }
@@ -103,13 +104,9 @@ async fn read(host: &Host) -> Result<Keys, Failure> {
 async fn make(host: &Host, alg: Alg, now: UnixTime) -> Result<(), Failure> {
     let made = host.keys.generate(alg).await?;
     let kid = thumbprint::thumbprint(&made.public);
-    let private_sealed = hash::seal(
-        &*key_encryption_key(host),
-        host.random()?,
-        &signing_key::sealed_for(&kid),
-        &made.pkcs8,
-    )
-    .map_err(|_| Fault::Sealed("signing key"))?;
+    let private_sealed =
+        hash::seal(&key_encryption_key(host), host.random()?, &signing_key::sealed_for(&kid), &made.pkcs8)
+            .map_err(|_| Fault::Sealed("signing key"))?;
     let row = SigningKey { kid, alg, public: made.public, private_sealed, active: true };
     host.db.query(row.insert_if_first(now)).await?;
     Ok(())
@@ -120,7 +117,7 @@ async fn signer(host: &Host, key: &HeldKey) -> Result<Arc<dyn Signer>, Failure> 
         return Ok(signer.clone());
     }
     let place = signing_key::sealed_for(&key.kid);
-    let pkcs8 = hash::open(&*key_encryption_key(host), &place, &key.private_sealed)
+    let pkcs8 = hash::open(&key_encryption_key(host), &place, &key.private_sealed)
         .map_err(|_| Fault::Sealed("signing key"))?;
     let signer = host.keys.import(key.alg, &pkcs8).await?;
     Ok(key.signer.get_or_init(|| signer).clone())
@@ -157,7 +154,12 @@ pub async fn sign(
 ///
 /// # Errors
 /// A fault if the keys cannot be read.
-pub async fn verify(host: &Host, now: UnixTime, typ: TokenType, token: &str) -> Result<Option<Claims>, Failure> {
+pub async fn verify(
+    host: &Host,
+    now: UnixTime,
+    typ: TokenType,
+    token: &str,
+) -> Result<Option<Claims>, Failure> {
     let Ok(unverified) = Unverified::parse(token) else { return Ok(None) };
     let keys = keys(host, now).await?;
     let Some(key) = keys.iter().find(|k| Some(k.kid.as_str()) == unverified.kid()) else { return Ok(None) };

@@ -179,7 +179,8 @@ fn check_response_mode(params: &Params, _: &KnownClient) -> Result<(), Refusal> 
 }
 
 fn check_lengths(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
-    let long = ["state", "nonce", "login_hint"].iter().filter_map(|n| params.get(n)).any(|v| v.len() > LONGEST);
+    let long =
+        ["state", "nonce", "login_hint"].iter().filter_map(|n| params.get(n)).any(|v| v.len() > LONGEST);
     if long { Err(Refusal::ParameterTooLong) } else { Ok(()) }
 }
 
@@ -219,7 +220,11 @@ fn parse_max_age(params: &Params) -> Result<Option<i64>, Refusal> {
 
 /// RFC 9126 §5.
 fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
-    if known.client.requires_pushed_authorization_requests { Err(Refusal::PushedRequestRequired) } else { Ok(()) }
+    if known.client.requires_pushed_authorization_requests {
+        Err(Refusal::PushedRequestRequired)
+    } else {
+        Ok(())
+    }
 }
 
 /// Runs the pipeline.
@@ -320,7 +325,10 @@ pub(crate) mod tests {
             assert_eq!(ask(client(), &format!("{GOOD}{more}")), Err(refusal), "{more}");
         }
         assert_eq!(ask(client(), &GOOD.replace("code", "token")), Err(Refusal::ResponseTypeUnsupported));
-        assert_eq!(ask(client(), &GOOD.replace("&response_type=code", "")), Err(Refusal::ResponseTypeMissing));
+        assert_eq!(
+            ask(client(), &GOOD.replace("&response_type=code", "")),
+            Err(Refusal::ResponseTypeMissing)
+        );
         let long = "x".repeat(2049);
         assert_eq!(ask(client(), &format!("{GOOD}&nonce={long}")), Err(Refusal::ParameterTooLong));
     }
@@ -330,9 +338,12 @@ pub(crate) mod tests {
         let plain = Refusal::CodeChallengeMethodUnsupported;
         let missing = Refusal::CodeChallengeMissing;
         // (public, enforced) × (none, S256, plain)
-        for (is_public, pkce_enabled, none) in
-            [(false, false, Ok(())), (false, true, Err(missing)), (true, false, Err(missing)), (true, true, Err(missing))]
-        {
+        for (is_public, pkce_enabled, none) in [
+            (false, false, Ok(())),
+            (false, true, Err(missing)),
+            (true, false, Err(missing)),
+            (true, true, Err(missing)),
+        ] {
             let client = Client { is_public, pkce_enabled, ..client() };
             let run = |more: &str| ask(client.clone(), &format!("{GOOD}{more}")).map(drop);
             assert_eq!(run(""), none);
@@ -365,7 +376,10 @@ pub(crate) mod tests {
         let query = "client_id=app&response_type=code";
         assert_eq!(ask(client(), query).unwrap().redirect_uri, "https://app.example/cb");
         assert_eq!(ask(client(), &format!("{query}&scope=openid")), Err(Refusal::RedirectUriInvalid));
-        let two = Client { callback_urls: vec!["https://a.example/".into(), "https://b.example/".into()], ..client() };
+        let two = Client {
+            callback_urls: vec!["https://a.example/".into(), "https://b.example/".into()],
+            ..client()
+        };
         assert_eq!(ask(two, query), Err(Refusal::RedirectUriInvalid));
     }
 }

@@ -134,7 +134,8 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     if !proto::secret::ct_eq(interaction.browser_hash.as_bytes(), browser.hash.as_bytes()) {
         return Err(ErrorKind::Interaction.into());
     }
-    let ask = serde_json::from_str(&interaction.request).map_err(|_| Fault::Bug("a stored request does not parse"))?;
+    let ask = serde_json::from_str(&interaction.request)
+        .map_err(|_| Fault::Bug("a stored request does not parse"))?;
     Ok(Standing {
         ask,
         client,
@@ -176,7 +177,8 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
     let interaction = Interaction {
         id: cx.host.random_token()?,
         browser_hash: browser.hash.clone(),
-        request: serde_json::to_string(&standing.ask).map_err(|_| Fault::Bug("a request cannot be stored"))?,
+        request: serde_json::to_string(&standing.ask)
+            .map_err(|_| Fault::Bug("a request cannot be stored"))?,
         user_id: None,
         account_selected_at: None,
         consented_at: None,
@@ -212,9 +214,15 @@ fn refuse(
             details.push(Detail { label: DetailLabel::Client, value: client.map_or(id, |c| &c.name) });
         }
         if client.is_some() {
-            details.push(Detail { label: DetailLabel::Arrived, value: params.get("redirect_uri").unwrap_or("") });
+            details.push(Detail {
+                label: DetailLabel::Arrived,
+                value: params.get("redirect_uri").unwrap_or(""),
+            });
             details.push(Detail { label: DetailLabel::Registered, value: &registered });
-            details.push(Detail { label: DetailLabel::ChangeAt, value: "PUT /api/oidc/clients/{id}: callbackURLs" });
+            details.push(Detail {
+                label: DetailLabel::ChangeAt,
+                value: "PUT /api/oidc/clients/{id}: callbackURLs",
+            });
         }
     }
     page_error::with_details(cx, req, page_error::kind_of(refusal), details)

@@ -24,11 +24,9 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     };
     let client_id = hint.as_ref().map(|h| h.client_id.as_str()).or_else(|| params.get("client_id"));
     let hash = http::session_hash(&cx, &req);
-    let [client, who] = load(
-        &*cx.host.db,
-        [client::by_id(client_id.unwrap_or("")), session::live(hash.as_deref(), cx.now)],
-    )
-    .await?;
+    let [client, who] =
+        load(&*cx.host.db, [client::by_id(client_id.unwrap_or("")), session::live(hash.as_deref(), cx.now)])
+            .await?;
     let client = Client::from_rows(&client)?;
     let who = Who::from_rows(&who)?;
     let consistent = params.get("client_id").is_none_or(|id| hint.as_ref().is_none_or(|h| h.client_id == id));
@@ -89,7 +87,9 @@ pub fn after_logout(client: &Client, params: &Params) -> String {
         return first.and_then(|u| RedirectUri::parse(u).ok()).map_or(own, |u| u.as_str().to_owned());
     };
     let patterns = client.logout_callback_urls.iter().map(String::as_str);
-    let Some(target) = RedirectUri::parse(asked).ok().and_then(|uri| uri::matches(patterns, &uri)) else { return own };
+    let Some(target) = RedirectUri::parse(asked).ok().and_then(|uri| uri::matches(patterns, &uri)) else {
+        return own;
+    };
     match params.get("state") {
         Some(state) => {
             let separator = if target.contains('?') { '&' } else { '?' };

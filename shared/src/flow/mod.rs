@@ -27,7 +27,8 @@ use proto::jose::jwt::{Expected, Expiry};
 pub fn frame<'a>(cx: &'a Cx, req: &'a Req) -> Frame<'a> {
     let app_url = &cx.host.settings.app_url;
     // A proxy may drop the port; one that differs is another origin, where no passkey works.
-    let opened = req.header(header::HOST).filter(|h| h.contains(':') && !h.eq_ignore_ascii_case(app_url.authority()));
+    let opened =
+        req.header(header::HOST).filter(|h| h.contains(':') && !h.eq_ignore_ascii_case(app_url.authority()));
     Frame {
         messages: pages::negotiate(req.header(header::ACCEPT_LANGUAGE)),
         app_name: &cx.host.settings.app_name,

@@ -21,13 +21,19 @@ pub fn form_action(redirect_uri: &str) -> Vec<String> {
 ///
 /// # Errors
 /// A fault if the proven redirect URI cannot be used, which is a bug.
-pub fn send(cx: &Cx, req: &Req, known: &KnownClient, params: &[(&'static str, &str)]) -> Result<Resp, Failure> {
+pub fn send(
+    cx: &Cx,
+    req: &Req,
+    known: &KnownClient,
+    params: &[(&'static str, &str)],
+) -> Result<Resp, Failure> {
     let mut all = params.to_vec();
     if let Some(state) = &known.state {
         all.push(("state", state));
     }
     all.push(("iss", cx.issuer()));
-    let uri = RedirectUri::parse(&known.redirect_uri).map_err(|_| Fault::Bug("a proven redirect URI does not parse"))?;
+    let uri = RedirectUri::parse(&known.redirect_uri)
+        .map_err(|_| Fault::Bug("a proven redirect URI does not parse"))?;
     let fields = match known.response_mode.deliver(&uri, &all) {
         Delivery::Redirect(address) => return Ok(respond::see_other(&address)),
         Delivery::FormPost { fields, .. } => fields,

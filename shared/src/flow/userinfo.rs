@@ -29,11 +29,9 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::TokenScopeInsufficient.into());
     }
     let by = By::Id(claims::grant_of(&token.jti).ok_or(Refusal::TokenInvalid)?);
-    let [found, user, groups, custom] = load(
-        &*cx.host.db,
-        [grant::find(by), grant::user(by), grant::groups(by), grant::custom_claims(by)],
-    )
-    .await?;
+    let [found, user, groups, custom] =
+        load(&*cx.host.db, [grant::find(by), grant::user(by), grant::groups(by), grant::custom_claims(by)])
+            .await?;
     // The token is as good as the grant behind it: sign-out, revocation and deletion end it here at once.
     grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
     let user = user.first().map(User::from_row).transpose()?;

@@ -188,13 +188,24 @@ const fn document(path: &'static str, summary: &'static str, handler: fn(Cx, Req
 }
 
 /// An endpoint of OAuth that apps post to or read with a token.
-const fn oauth(method: Verb, path: &'static str, auth: Auth, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+const fn oauth(
+    method: Verb,
+    path: &'static str,
+    auth: Auth,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
     let row = row(method, path, auth, Shape::OAuth, summary, handler);
     Route { cors: Cors::Any, cache: Cache::NoStore, body_limit: FORM, ..row }
 }
 
 /// A route of the JSON API for admins.
-const fn admin(method: Verb, path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+const fn admin(
+    method: Verb,
+    path: &'static str,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
     let origin = if matches!(method, Verb::Get) { Origin::Any } else { Origin::Same };
     let row = row(method, path, Auth::Admin, Shape::Api, summary, handler);
     Route { origin, body_limit: JSON, ..row }
@@ -239,7 +250,10 @@ pub static ROUTES: &[Route] = &[
     oauth(Verb::Post, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
     oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     oauth(Verb::Post, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
-    Route { cors: Cors::Any, ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle)) },
+    Route {
+        cors: Cors::Any,
+        ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle))
+    },
     Route {
         origin: Origin::Any,
         cors: Cors::Any,
@@ -273,11 +287,25 @@ pub static ROUTES: &[Route] = &[
     ),
     Route {
         cache: Cache::Public(300),
-        ..row(Verb::Get, "/api/openapi.json", Auth::Public, Shape::Api, "This description", h!(health::openapi))
+        ..row(
+            Verb::Get,
+            "/api/openapi.json",
+            Auth::Public,
+            Shape::Api,
+            "This description",
+            h!(health::openapi),
+        )
     },
     Route {
         checks_host: false,
-        ..row(Verb::Get, "/healthz", Auth::Public, Shape::Api, "204 if the store answers", h!(health::healthz))
+        ..row(
+            Verb::Get,
+            "/healthz",
+            Auth::Public,
+            Shape::Api,
+            "204 if the store answers",
+            h!(health::healthz),
+        )
     },
     page("/robots.txt", "Nothing here is for search engines", h!(health::robots)),
 ];

@@ -197,7 +197,8 @@ fn check_patterns(errors: &mut Vec<FieldError>, field: &'static str, patterns: &
 
 fn is_web_address(text: &str) -> bool {
     text.len() <= 2048
-        && url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some())
+        && url::Url::parse(text)
+            .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some())
 }
 
 /// What anybody may know of a client.
@@ -262,7 +263,8 @@ impl ClientDto {
     /// Shows a client and its secrets, without what would let anybody use them.
     #[must_use]
     pub(super) fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
-        let identities: Value = serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
+        let identities: Value =
+            serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
         let secrets: Vec<Value> = secrets.iter().map(|s| secret(s, now)).collect();
         Self {
             meta: ClientMetaDto::new(c),
@@ -349,13 +351,18 @@ mod tests {
             .apply(Client::blank("a".into(), UnixTime(0)))
             .unwrap();
         assert!(client.pkce_enabled);
-        assert_eq!((client.access_token_duration_minutes, client.refresh_token_duration_minutes), (60, 43_200));
+        assert_eq!(
+            (client.access_token_duration_minutes, client.refresh_token_duration_minutes),
+            (60, 43_200)
+        );
     }
 
     #[test]
     fn ids_are_checked() {
         for (id, code) in [("a", "too_short"), ("a b", "client_id"), ("https://x", "client_id")] {
-            let Err(ApiError::Validation(errors)) = input(json!({ "id": id })).checked_id() else { panic!("{id}") };
+            let Err(ApiError::Validation(errors)) = input(json!({ "id": id })).checked_id() else {
+                panic!("{id}")
+            };
             assert_eq!(errors[0].code, code, "{id}");
         }
         assert_eq!(input(json!({ "id": "my-app_1.x" })).checked_id(), Ok(Some("my-app_1.x".into())));

@@ -75,7 +75,8 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
         issued_at: cx.now,
         expires_at: cx.now.plus(expires_in),
     };
-    let access_token = keyring::sign(&cx.host, &key, TokenType::AccessToken, &access.claims(cx.issuer())).await?;
+    let access_token =
+        keyring::sign(&cx.host, &key, TokenType::AccessToken, &access.claims(cx.issuer())).await?;
     let id_token = if basis.scope.contains("openid") {
         let amr: Vec<&str> = basis.grant.amr.split(' ').filter(|m| !m.is_empty()).collect();
         let id = IdToken {

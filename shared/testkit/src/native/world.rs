@@ -74,6 +74,7 @@ impl World {
         let limit = Arc::new(ScriptedLimit::default());
         let after = Arc::new(RunAtOnce::default());
         let host = Arc::new(Host {
+            keyring: Arc::default(),
             db: db.clone(),
             clock: clock.clone(),
             rng: Arc::new(SeededRng::new(1)),
