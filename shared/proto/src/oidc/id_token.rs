@@ -94,6 +94,7 @@ mod tests {
             issuer: "https://id.example",
             subject: "u1",
             client_id: "app",
+            session_id: Some("s1"),
             jti: "j1",
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
