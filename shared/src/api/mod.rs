@@ -3,7 +3,7 @@
 pub mod clients;
 pub mod error;
 pub mod json;
-#[cfg(any(test, feature = "openapi"))]
-pub mod openapi;
+#[cfg(test)]
+mod openapi;
 pub mod paging;
 pub mod users;

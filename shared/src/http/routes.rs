@@ -7,9 +7,34 @@ use crate::failure::{Failure, Fault};
 use crate::flow::{authorize, discovery, end_session, health, interaction, jwks, token, userinfo};
 use crate::login::{account, setup, sign_in, sign_out};
 use crate::ports::Bucket;
-use http::Method;
 use std::future::Future;
 use std::pin::Pin;
+
+/// The methods that routes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// GET, and HEAD.
+    Get,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+    /// DELETE.
+    Delete,
+}
+
+impl Verb {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +84,25 @@ pub enum Shape {
     OAuth,
 }
 
+/// Names of JSON schemas, for the API description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Body {
+    /// Schema of the request.
+    pub request: Option<&'static str>,
+    /// Status when all goes well.
+    pub status: u16,
+    /// Schema of the answer.
+    pub answer: Option<&'static str>,
+}
+
 /// What a handler gives.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Resp, Failure>> + Send>>;
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub struct Route {
     /// Method; GET also serves HEAD.
-    pub method: Method,
+    pub method: Verb,
     /// Path, with `{name}` for parameters.
     pub path: &'static str,
     /// Who may use it.
@@ -86,6 +123,8 @@ pub struct Route {
     pub checks_host: bool,
     /// What it is for: the summary in the API description.
     pub summary: &'static str,
+    /// What goes in and comes out, for the API description.
+    pub body: Body,
     /// The handler.
     pub handler: fn(Cx, Req) -> Answer,
 }
@@ -117,7 +156,7 @@ impl Route {
     #[must_use]
     pub const fn missing(shape: Shape) -> Self {
         Self {
-            method: Method::GET,
+            method: Verb::Get,
             path: "(none)",
             auth: Auth::Public,
             origin: Origin::Any,
@@ -128,13 +167,14 @@ impl Route {
             shape,
             checks_host: false,
             summary: "",
+            body: Body { request: None, status: 200, answer: None },
             handler: nothing,
         }
     }
 }
 
 const fn row(
-    method: Method,
+    method: Verb,
     path: &'static str,
     auth: Auth,
     shape: Shape,
@@ -146,32 +186,48 @@ const fn row(
 
 /// A page.
 const fn page(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    row(Method::GET, path, Auth::Public, Shape::Page, summary, handler)
+    row(Verb::Get, path, Auth::Public, Shape::Page, summary, handler)
 }
 
 /// A form of a page.
 const fn form(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    let row = row(Method::POST, path, Auth::Public, Shape::Page, summary, handler);
+    let row = row(Verb::Post, path, Auth::Public, Shape::Page, summary, handler);
     Route { origin: Origin::Same, body_limit: FORM, ..row }
 }
 
 /// An endpoint that apps read without secrets.
 const fn document(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    let row = row(Method::GET, path, Auth::Public, Shape::OAuth, summary, handler);
+    let row = row(Verb::Get, path, Auth::Public, Shape::OAuth, summary, handler);
     Route { cors: Cors::Any, cache: Cache::Public(300), ..row }
 }
 
 /// An endpoint of OAuth that apps post to or read with a token.
-const fn oauth(method: Method, path: &'static str, auth: Auth, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+const fn oauth(
+    method: Verb,
+    path: &'static str,
+    auth: Auth,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
     let row = row(method, path, auth, Shape::OAuth, summary, handler);
     Route { cors: Cors::Any, cache: Cache::NoStore, body_limit: FORM, ..row }
 }
 
 /// A route of the JSON API for admins.
-const fn admin(method: Method, path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    let origin = if matches!(method, Method::GET) { Origin::Any } else { Origin::Same };
+const fn admin(
+    method: Verb,
+    path: &'static str,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
+    let origin = if matches!(method, Verb::Get) { Origin::Any } else { Origin::Same };
     let row = row(method, path, Auth::Admin, Shape::Api, summary, handler);
     Route { origin, body_limit: JSON, ..row }
+}
+
+/// Names what goes in and comes out.
+const fn json(request: Option<&'static str>, status: u16, answer: Option<&'static str>, row: Route) -> Route {
+    Route { body: Body { request, status, answer }, ..row }
 }
 
 const fn limited(limit: &'static Bucket, row: Route) -> Route {
@@ -210,10 +266,13 @@ pub static ROUTES: &[Route] = &[
     // OAuth and OpenID Connect
     page("/authorize", "Authorization endpoint", h!(authorize::handle)),
     Route { origin: Origin::Any, ..form("/authorize", "Authorization endpoint", h!(authorize::handle)) },
-    oauth(Method::POST, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
-    oauth(Method::GET, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
-    oauth(Method::POST, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
-    Route { cors: Cors::Any, ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle)) },
+    oauth(Verb::Post, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
+    oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
+    oauth(Verb::Post, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
+    Route {
+        cors: Cors::Any,
+        ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle))
+    },
     Route {
         origin: Origin::Any,
         cors: Cors::Any,
@@ -223,35 +282,84 @@ pub static ROUTES: &[Route] = &[
     document("/.well-known/oauth-authorization-server", "Provider metadata", h!(discovery::get)),
     document("/.well-known/jwks.json", "Keys that tokens are signed with", h!(jwks::get)),
     // JSON API
-    row(Method::GET, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
-    admin(Method::GET, "/api/oidc/clients", "Lists clients", h!(clients::list)),
-    admin(Method::POST, "/api/oidc/clients", "Makes a client", h!(clients::create)),
-    admin(Method::GET, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
-    admin(Method::PUT, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
-    admin(Method::DELETE, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
-    row(
-        Method::GET,
-        "/api/oidc/clients/{id}/meta",
-        Auth::Public,
-        Shape::Api,
-        "What anybody may know of a client",
-        h!(clients::meta),
+    json(
+        None,
+        200,
+        Some("User"),
+        row(Verb::Get, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
     ),
-    admin(Method::GET, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
-    admin(Method::POST, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
-    admin(
-        Method::DELETE,
-        "/api/oidc/clients/{id}/secrets/{secretId}",
-        "Removes a secret",
-        h!(clients::delete_secret),
+    json(None, 200, Some("ClientPage"), admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list))),
+    json(
+        Some("ClientInput"),
+        201,
+        Some("Client"),
+        admin(Verb::Post, "/api/oidc/clients", "Makes a client", h!(clients::create)),
+    ),
+    json(None, 200, Some("Client"), admin(Verb::Get, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get))),
+    json(
+        Some("ClientInput"),
+        200,
+        Some("Client"),
+        admin(Verb::Put, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
+    ),
+    json(None, 204, None, admin(Verb::Delete, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete))),
+    json(
+        None,
+        200,
+        Some("ClientMeta"),
+        row(
+            Verb::Get,
+            "/api/oidc/clients/{id}/meta",
+            Auth::Public,
+            Shape::Api,
+            "What anybody may know of a client",
+            h!(clients::meta),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("SecretList"),
+        admin(Verb::Get, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
+    ),
+    json(
+        Some("SecretInput"),
+        201,
+        Some("Secret"),
+        admin(Verb::Post, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/oidc/clients/{id}/secrets/{secretId}",
+            "Removes a secret",
+            h!(clients::delete_secret),
+        ),
     ),
     Route {
         cache: Cache::Public(300),
-        ..row(Method::GET, "/api/openapi.json", Auth::Public, Shape::Api, "This description", h!(health::openapi))
+        ..row(
+            Verb::Get,
+            "/api/openapi.json",
+            Auth::Public,
+            Shape::Api,
+            "This description",
+            h!(health::openapi),
+        )
     },
     Route {
         checks_host: false,
-        ..row(Method::GET, "/healthz", Auth::Public, Shape::Api, "204 if the store answers", h!(health::healthz))
+        ..row(
+            Verb::Get,
+            "/healthz",
+            Auth::Public,
+            Shape::Api,
+            "204 if the store answers",
+            h!(health::healthz),
+        )
     },
     page("/robots.txt", "Nothing here is for search engines", h!(health::robots)),
 ];

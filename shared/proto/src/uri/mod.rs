@@ -62,7 +62,7 @@ pub enum UriError {
 }
 
 /// An absolute URI that is safe to compare with a client's patterns. It is only safe to redirect to after
-/// [`matches`] accepted it.
+/// [`matches()`] accepted it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedirectUri(Url);
 
@@ -101,7 +101,9 @@ impl RedirectUri {
             }
     }
 
-    pub(crate) const fn url(&self) -> &Url {
+    /// The parsed URL.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
         &self.0
     }
 }

@@ -5,14 +5,14 @@ use crate::store::client::{Client, ClientSecret};
 use proto::time::UnixTime;
 use proto::uri::CallbackPattern;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest lifetime of a token, in minutes (a year).
 const LONGEST_MINUTES: i64 = 525_600;
 
 /// Body of a creation or replacement. Fields that are absent get their default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClientInput {
     /// Id, at creation only.
@@ -51,7 +51,8 @@ pub struct ClientInput {
 }
 
 /// `credentials` of a client. Secrets have their own endpoints.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct CredentialsInput {
     /// Federated identities.
@@ -60,6 +61,7 @@ pub struct CredentialsInput {
 
 /// An issuer whose tokens authenticate the client.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct FederatedIdentity {
     issuer: String,
@@ -73,7 +75,8 @@ pub struct FederatedIdentity {
 }
 
 /// Body of a new secret.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretInput {
     /// A secret of one's own, printable ASCII of at least 16 characters.
@@ -197,13 +200,15 @@ fn check_patterns(errors: &mut Vec<FieldError>, field: &'static str, patterns: &
 
 fn is_web_address(text: &str) -> bool {
     text.len() <= 2048
-        && url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some())
+        && url::Url::parse(text)
+            .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some())
 }
 
 /// What anybody may know of a client.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClientMetaDto {
+pub(in crate::api) struct ClientMetaDto {
     id: String,
     name: String,
     description: String,
@@ -218,7 +223,7 @@ pub struct ClientMetaDto {
 impl ClientMetaDto {
     /// Shows a client.
     #[must_use]
-    pub fn new(c: &Client) -> Self {
+    pub(super) fn new(c: &Client) -> Self {
         Self {
             id: c.id.clone(),
             name: c.name.clone(),
@@ -234,8 +239,9 @@ impl ClientMetaDto {
 
 /// A client as admins see it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct ClientDto {
+pub(in crate::api) struct ClientDto {
     #[serde(flatten)]
     meta: ClientMetaDto,
     #[serde(rename = "callbackURLs")]
@@ -249,11 +255,11 @@ pub struct ClientDto {
     requires_pushed_authorization_requests: bool,
     skip_consent: bool,
     is_group_restricted: bool,
-    credentials: Value,
+    credentials: CredentialsDto,
     access_token_duration_minutes: i64,
     refresh_token_duration_minutes: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    allowed_user_groups: Option<Vec<Value>>,
+    allowed_user_groups: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_user_groups_count: Option<i64>,
 }
@@ -261,9 +267,9 @@ pub struct ClientDto {
 impl ClientDto {
     /// Shows a client and its secrets, without what would let anybody use them.
     #[must_use]
-    pub fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
-        let identities: Value = serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
-        let secrets: Vec<Value> = secrets.iter().map(|s| secret(s, now)).collect();
+    pub(super) fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
+        let federated_identities = serde_json::from_str(&c.federated_identities).unwrap_or_default();
+        let secrets = secrets.iter().map(|s| SecretDto::new(s, now)).collect();
         Self {
             meta: ClientMetaDto::new(c),
             callback_urls: c.callback_urls.clone(),
@@ -274,7 +280,7 @@ impl ClientDto {
             requires_pushed_authorization_requests: c.requires_pushed_authorization_requests,
             skip_consent: c.skip_consent,
             is_group_restricted: c.is_group_restricted,
-            credentials: json!({ "federatedIdentities": identities, "secrets": secrets }),
+            credentials: CredentialsDto { federated_identities, secrets },
             access_token_duration_minutes: c.access_token_duration_minutes,
             refresh_token_duration_minutes: c.refresh_token_duration_minutes,
             allowed_user_groups: None,
@@ -284,32 +290,64 @@ impl ClientDto {
 
     /// With the list of allowed groups, which nothing can fill yet.
     #[must_use]
-    pub fn with_groups(self) -> Self {
+    pub(super) fn with_groups(self) -> Self {
         Self { allowed_user_groups: Some(Vec::new()), ..self }
     }
 
     /// With the number of allowed groups.
     #[must_use]
-    pub fn with_group_count(self, count: i64) -> Self {
+    pub(super) fn with_group_count(self, count: i64) -> Self {
         Self { allowed_user_groups_count: Some(count), ..self }
     }
 }
 
-/// A secret without the secret.
-#[must_use]
-pub fn secret(s: &ClientSecret, now: UnixTime) -> Value {
-    json!({
-        "id": s.id,
-        "prefix": s.prefix,
-        "createdAt": s.created_at.rfc3339(),
-        "expiresAt": s.expires_at.map(UnixTime::rfc3339),
-        "isActive": s.is_active(now),
-    })
+/// What authenticates a client.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+struct CredentialsDto {
+    federated_identities: Vec<FederatedIdentity>,
+    secrets: Vec<SecretDto>,
+}
+
+/// A secret, with its value only in the answer that makes it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct SecretDto {
+    id: String,
+    /// First characters of the secret.
+    prefix: String,
+    created_at: String,
+    expires_at: Option<String>,
+    is_active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+impl SecretDto {
+    /// Shows a secret without its value.
+    pub(super) fn new(s: &ClientSecret, now: UnixTime) -> Self {
+        Self {
+            id: s.id.clone(),
+            prefix: s.prefix.clone(),
+            created_at: s.created_at.rfc3339(),
+            expires_at: s.expires_at.map(UnixTime::rfc3339),
+            is_active: s.is_active(now),
+            secret: None,
+        }
+    }
+
+    /// With its value, once.
+    pub(super) fn with_value(self, secret: String) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     fn input(body: Value) -> ClientInput {
         serde_json::from_value(body).unwrap()
@@ -349,13 +387,18 @@ mod tests {
             .apply(Client::blank("a".into(), UnixTime(0)))
             .unwrap();
         assert!(client.pkce_enabled);
-        assert_eq!((client.access_token_duration_minutes, client.refresh_token_duration_minutes), (60, 43_200));
+        assert_eq!(
+            (client.access_token_duration_minutes, client.refresh_token_duration_minutes),
+            (60, 43_200)
+        );
     }
 
     #[test]
     fn ids_are_checked() {
         for (id, code) in [("a", "too_short"), ("a b", "client_id"), ("https://x", "client_id")] {
-            let Err(ApiError::Validation(errors)) = input(json!({ "id": id })).checked_id() else { panic!("{id}") };
+            let Err(ApiError::Validation(errors)) = input(json!({ "id": id })).checked_id() else {
+                panic!("{id}")
+            };
             assert_eq!(errors[0].code, code, "{id}");
         }
         assert_eq!(input(json!({ "id": "my-app_1.x" })).checked_id(), Ok(Some("my-app_1.x".into())));
