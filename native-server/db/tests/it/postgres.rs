@@ -129,3 +129,14 @@ async fn s60_errors_show_no_password_and_tell_absence_from_refusal() {
     let malformed = Postgres::open("postgres://u:hunter2@:x:y", 1).err().unwrap();
     assert_eq!(malformed, DbError::Other("malformed Postgres URL".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_refused_where_tls_is_demanded() {
+    let server = PostgresServer::shared().unwrap();
+    let url = server.database().await.unwrap();
+    for mode in ["require", "verify-full"] {
+        let db = Postgres::open(&format!("{url}?sslmode={mode}"), 1).unwrap();
+        let error = db.batch(vec![Stmt::new("SELECT 'x' AS x")]).await.unwrap_err();
+        assert!(matches!(&error, DbError::Unavailable(text) if text.contains("TLS")), "{error:?}");
+    }
+}
