@@ -162,8 +162,8 @@ impl Texts {
     }
 }
 
-const ATTEMPTS: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(5);
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(10);
 const WAIT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(10);
 const BATCH: Duration = Duration::from_secs(30);
