@@ -6,5 +6,7 @@
 pub mod db;
 pub mod host;
 pub mod http;
+pub mod pages;
+pub mod outbound;
 pub mod ports;
 pub mod settings;

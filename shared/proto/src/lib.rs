@@ -4,6 +4,7 @@
 //! what it decided. Time arrives as [`time::UnixTime`], randomness as bytes, keys as values.
 
 pub mod b64;
+pub mod form;
 pub mod hash;
 pub mod jose;
 pub mod oauth;

@@ -82,4 +82,11 @@ impl Stmt {
         self.must_change_one = true;
         self
     }
+
+    /// Whether the statement only reads. Told by its first word: a `WITH` counts as a write, which costs speed and
+    /// never correctness.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        !self.must_change_one && self.sql.trim_start().starts_with("SELECT")
+    }
 }

@@ -1,5 +1,6 @@
 //! The HTTP seam: requests and responses as values, the one route table, and what guards it.
 
+pub mod peer;
 mod types;
 
 pub use types::{Cx, Peer, Req, Resp};

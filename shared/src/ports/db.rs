@@ -9,7 +9,7 @@ pub enum DbError {
     /// A statement marked [`Stmt::one`] changed no row or several: somebody else was first.
     #[error("a guarded statement did not change exactly one row")]
     Lost,
-    /// A UNIQUE or PRIMARY KEY constraint refused a row.
+    /// A UNIQUE or PRIMARY KEY constraint refused a row; names its columns: `users.email`, `t.a, t.b`.
     #[error("unique constraint violated: {0}")]
     Unique(String),
     /// A FOREIGN KEY, NOT NULL or CHECK constraint refused a row.

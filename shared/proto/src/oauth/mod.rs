@@ -1,1 +1,11 @@
-//! OAuth 2.0.
+//! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9207, 9700).
+
+pub mod client_auth;
+pub mod error;
+pub mod pkce;
+pub mod prompt;
+pub mod scope;
+
+pub use client_auth::ClientCredentials;
+pub use error::ErrorCode;
+pub use scope::Scope;

@@ -1,0 +1,48 @@
+//! Asking whether an app may know what it asks for.
+
+use super::{Frame, Messages};
+use askama::Template;
+
+/// The step `consent` of `/interaction`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "consent.html", whitespace = "minimize")]
+pub struct ConsentPage<'a> {
+    /// Surroundings.
+    pub frame: Frame<'a>,
+    /// Name of the app.
+    pub client: &'a str,
+    /// What the app says about itself.
+    pub description: Option<&'a str>,
+    /// Host (and port) of the redirect URI, or the whole URI where its scheme has no host.
+    pub redirect_host: &'a str,
+    /// Who is signed in: name or username.
+    pub account: &'a str,
+    /// Scopes asked for, by wire name.
+    pub scopes: Vec<&'a str>,
+    /// Id of the interaction.
+    pub interaction: &'a str,
+}
+
+/// A scope in plain words.
+struct Line<'a> {
+    title: &'a str,
+    text: &'a str,
+}
+
+impl ConsentPage<'_> {
+    /// The scopes worth a line; `openid` only says what this page says anyway.
+    fn lines(&self) -> Vec<Line<'_>> {
+        self.scopes.iter().filter(|s| **s != "openid").map(|s| line(self.frame.messages, s)).collect()
+    }
+}
+
+fn line<'a>(m: &'static Messages, scope: &'a str) -> Line<'a> {
+    let (title, text) = match scope {
+        "profile" => (m.scope_profile(), m.scope_profile_text()),
+        "email" => (m.scope_email(), m.scope_email_text()),
+        "groups" => (m.scope_groups(), m.scope_groups_text()),
+        "offline_access" => (m.scope_offline_access(), m.scope_offline_access_text()),
+        other => (other, m.scope_other_text()),
+    };
+    Line { title, text }
+}

@@ -1,0 +1,97 @@
+//! `cargo xtask worker-build` and `cargo xtask edge`: the edge host as a bundle, and running on this machine.
+//!
+//! The pages' assets (`ui/build`) must be built before; the bundle compiles their names in.
+
+use crate::tools;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Largest bundle in bytes after gzip; Cloudflare's own limit is 3 MiB on the free plan.
+const BUDGET: u64 = 700_000;
+
+/// What the released bundle must not contain.
+const TEST_HOOK: &[u8] = b"/__test/";
+
+/// Builds the bundle and returns its folder: `worker/build`, or `.tools/edge-test` with the routes of the
+/// black-box tests. Prints the size and fails above the budget.
+///
+/// # Errors
+/// A sentence that says what failed.
+pub(crate) fn build(test_hooks: bool) -> Result<PathBuf, String> {
+    let tools = tools::edge()?;
+    let root = tools::root();
+    // A folder of its own: sharing one between two compilers would rebuild everything each time.
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from).join("edge");
+    let mut command = Command::new(&tools.worker_build);
+    tools::without_cargo_env(&mut command)
+        .current_dir(root.join("worker"))
+        .envs(tools.env)
+        .env("CARGO_TARGET_DIR", target)
+        .args(["--profile", "edge", "--out-dir"]);
+    let bundle = if test_hooks {
+        command.args(["../.tools/edge-test", ".", "--features", "test-hooks"]);
+        root.join(".tools/edge-test")
+    } else {
+        command.arg("build");
+        root.join("worker/build")
+    };
+    tools::run(&mut command)?;
+    check(&bundle, test_hooks)?;
+    Ok(bundle)
+}
+
+fn check(bundle: &Path, test_hooks: bool) -> Result<(), String> {
+    let wasm_path = bundle.join("index_bg.wasm");
+    let wasm = std::fs::read(&wasm_path).map_err(|e| format!("{}: {e}", wasm_path.display()))?;
+    if !test_hooks && wasm.windows(TEST_HOOK.len()).any(|part| part == TEST_HOOK) {
+        return Err("the released bundle contains the routes of the tests".to_owned());
+    }
+    let script = "let n = 0; for (const f of process.argv.slice(1)) \
+                  n += require('zlib').gzipSync(require('fs').readFileSync(f), { level: 9 }).length; \
+                  process.stdout.write(String(n))";
+    let size = tools::output(
+        Command::new("node").args(["-e", script]).arg(&wasm_path).arg(bundle.join("index.js")),
+    )?;
+    let size: u64 = size.trim().parse().map_err(|_| "node gave no size".to_owned())?;
+    let percent = size.saturating_mul(100) / BUDGET;
+    eprintln!(
+        "worker bundle: {} kB wasm, {} kB gzipped, {percent} % of the budget of {} kB",
+        wasm.len() / 1000,
+        size / 1000,
+        BUDGET / 1000
+    );
+    if size > BUDGET {
+        Err(format!("the bundle is {} bytes above the budget", size - BUDGET))
+    } else {
+        Ok(())
+    }
+}
+
+/// Builds the bundle and runs it under Miniflare with a database that stays in `.wrangler/edge`, until Ctrl-C.
+///
+/// # Errors
+/// A sentence that says what failed.
+pub(crate) fn run(port: u16) -> Result<(), String> {
+    let bundle = build(false)?;
+    let root = tools::root();
+    let mut command = Command::new("node");
+    command
+        .arg(root.join("worker/dev/edge.mjs"))
+        .args(["--port", &port.to_string(), "--bundle"])
+        .arg(bundle)
+        .arg("--data")
+        .arg(root.join(".wrangler/edge"));
+    replace_with(&mut command)
+}
+
+/// Hands this process over, so that Ctrl-C reaches the server and the shell waits for it to stop.
+#[cfg(unix)]
+fn replace_with(command: &mut Command) -> Result<(), String> {
+    use std::os::unix::process::CommandExt;
+    Err(format!("node: {}", command.exec()))
+}
+
+#[cfg(not(unix))]
+fn replace_with(command: &mut Command) -> Result<(), String> {
+    tools::run(command)
+}
