@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
 import { Authenticator, type Knobs } from './authenticator.ts'
 import { Browser } from './browser.ts'
-import { forms, passkeyForm, step } from './html.ts'
+import { forms, passkeyForm, step, type Control } from './html.ts'
 import { form, send, type Answer, type Headers } from './http.ts'
 import type { Op } from './subject.ts'
 
@@ -147,9 +147,11 @@ export const authorizePath = (params: Record<string, string> | [string, string][
 
 /** Presses the button with this value on a page. */
 export function press(browser: Browser, page: string, value: string): Promise<Answer> {
-  const found = forms(page).find((f) => f.controls.some((c) => c.tag === 'button' && c.attributes.value === value))
-  if (!found) throw new Error(`no button ${value} in: ${page.slice(0, 400)}`)
-  const button = found.controls.find((c) => c.tag === 'button' && c.attributes.value === value)!
+  const pressed = (c: Control) => c.tag === 'button' && c.attributes.value === value
+  const around = forms(page).find((f) => f.controls.some(pressed))
+  const button = around?.controls.find(pressed)
+  const found = button?.attributes.form ? forms(page).find((f) => f.attributes.id === button.attributes.form) : around
+  if (!button || !found) throw new Error(`no button ${value} in: ${page.slice(0, 400)}`)
   return browser.post(found.attributes.action ?? '', { ...found.fields, [button.attributes.name ?? '']: value })
 }
 
@@ -161,6 +163,8 @@ export interface Manner {
   seen?: (step: string, page: string) => void
 }
 
+const STEPS = ['authenticate', 'reauthenticate', 'select_account', 'consent']
+
 /** Goes on from an answer of `/authorize` until it leaves the OP or stops at a page. */
 export async function follow(browser: Browser, first: Answer, manner: Manner = {}): Promise<Answer> {
   let answer = first
@@ -171,15 +175,14 @@ export async function follow(browser: Browser, first: Answer, manner: Manner = {
       continue
     }
     const at = step(answer.text)
-    if (at === undefined || answer.status !== 200) return answer
+    if (at === undefined || !STEPS.includes(at) || answer.status !== 200) return answer
     manner.seen?.(at, answer.text)
-    if (at === 'authenticate') {
+    if (at === 'authenticate' || at === 'reauthenticate') {
       if (!manner.authenticator) return answer
       answer = await answerPasskey(browser, answer.text, manner.authenticator)
       assert.equal(answer.status, 303, answer.text)
     } else if (at === 'select_account') answer = await press(browser, answer.text, 'continue')
-    else if (at === 'consent') answer = await press(browser, answer.text, manner.consent ?? 'allow')
-    else throw new Error(`unknown step ${at}`)
+    else answer = await press(browser, answer.text, manner.consent ?? 'allow')
   }
   throw new Error('the interaction does not end')
 }

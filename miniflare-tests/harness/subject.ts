@@ -63,7 +63,12 @@ interface EdgeModule {
     bundleDir?: string | undefined
     persistDir?: string
     bindings: Record<string, string>
-  }): Promise<{ url: string; stop(): Promise<void>; sql?(statement: string): Promise<unknown[][]> }>
+  }): Promise<{ url: string; mf: { getD1Database(binding: string): Promise<D1> }; stop(): Promise<void> }>
+}
+
+/** The part of Cloudflare's D1 binding that is used here. */
+interface D1 {
+  prepare(statement: string): { raw(): Promise<unknown[][]> }
 }
 
 interface Running {
@@ -175,8 +180,8 @@ async function startWorker(port: number, dir: string, appUrl: string, env: Recor
     log: () => '',
     alive: () => undefined,
     sql: async (statement) => {
-      if (!edge.sql) throw new Error('this edge harness gives no access to its database')
-      return (await edge.sql(statement)).map((row) => row.map((value) => String(value)))
+      const rows = await (await edge.mf.getD1Database('DB')).prepare(statement).raw()
+      return rows.map((row) => row.map((value) => String(value)))
     },
     stop: () => edge.stop(),
   }
