@@ -1,5 +1,6 @@
 // A small relying party that uses openid-client, on a port of its own.
 import { createServer, type Server } from 'node:http'
+import { text } from 'node:stream/consumers'
 import * as oc from 'openid-client'
 import type { Client } from './flows.ts'
 
@@ -26,7 +27,7 @@ export async function startRp(): Promise<Rp> {
   let base = ''
   const pending = new Map<string, { verifier: string; nonce: string }>()
   const server: Server = createServer((ask, answer) => {
-    const html = (status: number, text: string) => answer.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end(text)
+    const html = (status: number, body: string) => answer.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end(body)
     const go = (to: string | URL) => answer.writeHead(302, { location: String(to) }).end()
     const handle = async () => {
       const url = new URL(ask.url ?? '/', base)
@@ -46,11 +47,13 @@ export async function startRp(): Promise<Rp> {
         )
       }
       if (url.pathname === '/callback') {
-        const state = url.searchParams.get('state') ?? ''
+        const body = ask.method === 'POST' ? await text(ask) : ''
+        const back = ask.method === 'POST' ? new Request(url, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } }) : url
+        const state = (ask.method === 'POST' ? new URLSearchParams(body) : url.searchParams).get('state') ?? ''
         const known = pending.get(state)
         pending.delete(state)
         if (!known) return html(400, page('Unknown state', ''))
-        const tokens = await oc.authorizationCodeGrant(config, url, { pkceCodeVerifier: known.verifier, expectedState: state, expectedNonce: known.nonce, idTokenExpected: true })
+        const tokens = await oc.authorizationCodeGrant(config, back, { pkceCodeVerifier: known.verifier, expectedState: state, expectedNonce: known.nonce, idTokenExpected: true })
         const claims = tokens.claims()!
         last = { claims, tokens, userinfo: await oc.fetchUserInfo(config, tokens.access_token, claims.sub) }
         return html(200, page('Signed in', `<p id="name">${String(claims.preferred_username)}</p><a href="/logout">Sign out</a>`))
