@@ -226,7 +226,7 @@ test('s03 an unknown response_mode is an error in the default mode', async () =>
     const asked = request(client, { response_mode: mode })
     const answer = await new Browser(op).get(authorizePath(asked.params))
     if (mode === '' && answer.status === 303 && new URL(answer.location, op.url).pathname === '/interaction') continue // RFC 6749 §3.1: empty is absent
-    refused(answer, asked.state, 'unsupported_response_mode')
+    refused(answer, asked.state, 'invalid_request')
   }
 })
 
