@@ -54,6 +54,9 @@ await writeFile(
 // Files beside the assets that the edge must not upload: it compresses by itself.
 await writeFile(join(out, ".assetsignore"), "*.br\n*.gz\nmanifest.json\n");
 
+const signIn = ["base.css", "passkey.js", "favicon.svg"].reduce((sum, name) => sum + manifest[name].gzip, 0);
+console.log(`sign-in page   ${signIn} gz without its HTML (goal: 10240 with it)`);
+
 if (over) {
   console.error("An asset is above its limit.");
   process.exitCode = 1;

@@ -2,8 +2,8 @@
 
 use shared::ports::{After, Job};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Runs jobs as tasks and remembers those still running.
 #[derive(Default)]
@@ -12,11 +12,11 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Waits until every job has ended, at most `limit`; then the rest is cut off.
-    pub(crate) async fn drain(&self, limit: Duration) {
+    /// Waits until every job has ended, until `deadline` at the latest; then the rest is cut off.
+    pub(crate) async fn drain(&self, deadline: Instant) {
         let mut set = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         let all = async { while set.join_next().await.is_some() {} };
-        if tokio::time::timeout(limit, all).await.is_err() {
+        if tokio::time::timeout_at(deadline, all).await.is_err() {
             tracing::warn!(left = set.len(), "work after responses was cut off");
         }
     }
@@ -36,6 +36,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     #[tokio::test]
     async fn drain_waits_for_every_job() {
@@ -48,14 +49,14 @@ mod tests {
                 done.fetch_add(1, Ordering::SeqCst);
             }));
         }
-        tasks.drain(Duration::from_secs(5)).await;
+        tasks.drain(Instant::now() + Duration::from_secs(5)).await;
         assert_eq!(done.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test]
-    async fn drain_gives_up_at_the_limit() {
+    async fn drain_gives_up_at_the_deadline() {
         let tasks = Tasks::default();
         tasks.run(Box::pin(std::future::pending()));
-        tasks.drain(Duration::from_millis(10)).await;
+        tasks.drain(Instant::now() + Duration::from_millis(10)).await;
     }
 }

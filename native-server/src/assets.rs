@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use rust_embed::RustEmbed;
@@ -79,7 +80,9 @@ const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// Whether the client takes a coding (RFC 9110 §12.5.3): named, or `*`, and not with weight zero.
 fn accepts(headers: &HeaderMap, coding: &str) -> bool {
     let mut star = false;
-    for item in headers.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')) {
+    for item in
+        headers.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','))
+    {
         let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
         let weight: f32 = weight.trim().trim_start_matches(['q', 'Q', '=']).parse().unwrap_or(0.0);
         if name.trim().eq_ignore_ascii_case(coding) {
@@ -171,8 +174,14 @@ mod tests {
             assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         }
         let response = answer(&Method::POST, "a-1.js", &HeaderMap::new(), &file);
-        assert_eq!((response.status(), &response.headers()[ALLOW]), (StatusCode::METHOD_NOT_ALLOWED, &HeaderValue::from_static("GET, HEAD")));
+        assert_eq!(
+            (response.status(), &response.headers()[ALLOW]),
+            (StatusCode::METHOD_NOT_ALLOWED, &HeaderValue::from_static("GET, HEAD"))
+        );
         assert!(respond(&Method::GET, "/login", &HeaderMap::new()).is_none());
-        assert_eq!(respond(&Method::GET, "/assets/../../Cargo.toml", &HeaderMap::new()).unwrap().status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            respond(&Method::GET, "/assets/../../Cargo.toml", &HeaderMap::new()).unwrap().status(),
+            StatusCode::NOT_FOUND
+        );
     }
 }

@@ -88,7 +88,8 @@ mod tests {
     async fn names_stay_inside_the_directory() {
         let dir = Scratch::new("blob-names");
         let store = Directory::new(dir.path().to_owned());
-        for bad in ["", "..", "../x", "a/../b", "/etc/passwd", "a//b", "a/", ".hidden", "a\\b", "a\0b", "ä"] {
+        for bad in ["", "..", "../x", "a/../b", "/etc/passwd", "a//b", "a/", ".hidden", "a\\b", "a\0b", "ä"]
+        {
             assert!(store.get(bad).await.is_err(), "{bad:?}");
             assert!(store.put(bad, Bytes::new()).await.is_err(), "{bad:?}");
             assert!(store.delete(bad).await.is_err(), "{bad:?}");

@@ -199,7 +199,15 @@ mod tests {
 
     #[tokio::test]
     async fn s50_names_of_private_addresses_are_refused() {
-        for ip in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
+        for ip in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "169.254.169.254",
+            "::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+        ] {
             let refused = scripted(&[&[ip]]).send(get("https://app.example/"), OUTSIDE).await;
             assert_eq!(refused.err(), Some(FetchError::Refused), "{ip}");
         }
@@ -209,7 +217,8 @@ mod tests {
     async fn s50_a_rebinding_name_never_gives_the_private_address() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let lists = vec![vec![ip("1.1.1.1"), ip("10.0.0.1")], vec![ip("127.0.0.1")]];
-        let vetting = Vetting { lookup: Arc::new(Script(Mutex::new(lists))), private: PrivateAddresses::Refuse };
+        let vetting =
+            Vetting { lookup: Arc::new(Script(Mutex::new(lists))), private: PrivateAddresses::Refuse };
         let name = || "app.example".parse::<Name>().unwrap();
         // each connection looks once and gets nothing but what was vetted in that look
         let first: Vec<_> = vetting.resolve(name()).await.unwrap().collect();
@@ -220,7 +229,8 @@ mod tests {
     #[tokio::test]
     async fn s50_literal_private_addresses_and_plain_http_are_refused() {
         let client = scripted(&[&["1.1.1.1"]]);
-        for url in ["http://app.example/", "https://127.0.0.1/", "https://[::1]/", "https://app.example:25/"] {
+        for url in ["http://app.example/", "https://127.0.0.1/", "https://[::1]/", "https://app.example:25/"]
+        {
             assert_eq!(client.send(get(url), OUTSIDE).await.err(), Some(FetchError::Refused), "{url}");
         }
     }
@@ -251,7 +261,8 @@ mod tests {
     async fn s50_a_slow_answer_times_out() {
         let (port, _) = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", true).await;
         let quick = FetchPolicy { timeout_ms: 200, ..CONFIGURED };
-        let answer = scripted(&[&["127.0.0.1"]]).send(get(&format!("http://app.example:{port}/")), quick).await;
+        let answer =
+            scripted(&[&["127.0.0.1"]]).send(get(&format!("http://app.example:{port}/")), quick).await;
         assert_eq!(answer.err(), Some(FetchError::Timeout));
     }
 }

@@ -128,8 +128,7 @@ impl Signer for RsaSigner {
 #[async_trait]
 impl Signer for EcdsaSigner {
     async fn sign(&self, input: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature =
-            self.0.sign(&SystemRandom::new(), input).map_err(provider("ECDSA signing failed"))?;
+        let signature = self.0.sign(&SystemRandom::new(), input).map_err(provider("ECDSA signing failed"))?;
         Ok(signature.as_ref().to_vec())
     }
 }

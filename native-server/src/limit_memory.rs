@@ -29,8 +29,10 @@ impl Limit for MemoryLimit {
 }
 
 fn take(arrivals: &mut Arrivals, capacity: usize, bucket: &Bucket, key: &str, now: i64) -> Verdict {
-    let interval =
-        i64::from(bucket.period_s).saturating_mul(MICROS).checked_div(bucket.count.into()).unwrap_or(i64::MAX);
+    let interval = i64::from(bucket.period_s)
+        .saturating_mul(MICROS)
+        .checked_div(bucket.count.into())
+        .unwrap_or(i64::MAX);
     let tolerance = interval.saturating_mul(i64::from(bucket.burst.max(1).saturating_sub(1)));
     let id = (bucket.name, key.to_owned());
     let arrival = arrivals.get(&id).copied().unwrap_or(now).max(now);

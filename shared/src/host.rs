@@ -1,6 +1,7 @@
 //! A host is a plain struct of ports and settings.
 
-use crate::ports::{After, Blob, Clock, Db, HttpFetch, Keys, Limit, Mailer, Rng};
+use crate::keyring::Keyring;
+use crate::ports::{After, Blob, Clock, Db, HttpFetch, Keys, Limit, Mailer, Rng, RngError};
 use crate::settings::Settings;
 use std::sync::Arc;
 
@@ -27,4 +28,34 @@ pub struct Host {
     pub after: Arc<dyn After>,
     /// Configuration, validated.
     pub settings: Arc<Settings>,
+    /// Signing keys in use; starts empty (`Arc::default()`) and fills itself from the database.
+    pub keyring: Arc<Keyring>,
+}
+
+impl Host {
+    /// `N` random bytes.
+    ///
+    /// # Errors
+    /// [`RngError`].
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], RngError> {
+        let mut out = [0; N];
+        self.rng.fill(&mut out)?;
+        Ok(out)
+    }
+
+    /// A token of 256 random bits, base64url (43 characters).
+    ///
+    /// # Errors
+    /// [`RngError`].
+    pub fn random_token(&self) -> Result<String, RngError> {
+        Ok(proto::b64::encode(self.random::<32>()?))
+    }
+
+    /// A version 4 UUID.
+    ///
+    /// # Errors
+    /// [`RngError`].
+    pub fn uuid(&self) -> Result<String, RngError> {
+        Ok(proto::id::uuid_v4(self.random()?))
+    }
 }

@@ -2,15 +2,13 @@
 //!
 //! The pages' assets (`ui/build`) must be built before; the bundle compiles their names in.
 
+use crate::native::TEST_HOOK;
 use crate::tools;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Largest bundle in bytes after gzip; Cloudflare's own limit is 3 MiB on the free plan.
 const BUDGET: u64 = 700_000;
-
-/// What the released bundle must not contain.
-const TEST_HOOK: &[u8] = b"/__test/";
 
 /// Builds the bundle and returns its folder: `worker/build`, or `.tools/edge-test` with the routes of the
 /// black-box tests. Prints the size and fails above the budget.
@@ -21,7 +19,7 @@ pub(crate) fn build(test_hooks: bool) -> Result<PathBuf, String> {
     let tools = tools::edge()?;
     let root = tools::root();
     // A folder of its own: sharing one between two compilers would rebuild everything each time.
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from).join("edge");
+    let target = tools::target_dir().join("edge");
     let mut command = Command::new(&tools.worker_build);
     tools::without_cargo_env(&mut command)
         .current_dir(root.join("worker"))
@@ -81,17 +79,5 @@ pub(crate) fn run(port: u16) -> Result<(), String> {
         .arg(bundle)
         .arg("--data")
         .arg(root.join(".wrangler/edge"));
-    replace_with(&mut command)
-}
-
-/// Hands this process over, so that Ctrl-C reaches the server and the shell waits for it to stop.
-#[cfg(unix)]
-fn replace_with(command: &mut Command) -> Result<(), String> {
-    use std::os::unix::process::CommandExt;
-    Err(format!("node: {}", command.exec()))
-}
-
-#[cfg(not(unix))]
-fn replace_with(command: &mut Command) -> Result<(), String> {
-    tools::run(command)
+    tools::replace_with(&mut command)
 }

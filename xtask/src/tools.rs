@@ -23,6 +23,31 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> PathBuf {
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// Cargo in the workspace.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Hands this process over, so that Ctrl-C reaches the server and the shell waits for it to stop.
+#[cfg(unix)]
+pub(crate) fn replace_with(command: &mut Command) -> Result<(), String> {
+    use std::os::unix::process::CommandExt;
+    Err(format!("{}: {}", shown(command), command.exec()))
+}
+
+/// Runs the command in the place of this process.
+#[cfg(not(unix))]
+pub(crate) fn replace_with(command: &mut Command) -> Result<(), String> {
+    run(command)
+}
+
 /// Runs a command to its end.
 ///
 /// # Errors
@@ -60,7 +85,7 @@ pub(crate) fn edge() -> Result<Tools, String> {
     let mut env = compiler()?;
     let bindgen = locked_version("wasm-bindgen")?;
     env.push(("WASM_BINDGEN_BIN", cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen)?.into()));
-    let node = node_tools()?;
+    let node = npm_ci("miniflare-tests")?;
     env.push(("ESBUILD_BIN", node.join(".bin/esbuild").into()));
     env.push(("WASM_OPT_BIN", node.join(".bin/wasm-opt").into()));
     let worker_build = cargo_tool("worker-build", "worker-build", &locked_version("worker")?)?;
@@ -75,17 +100,17 @@ pub(crate) fn without_cargo_env(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Installs the Node tools if the lock file is newer than what is there; returns their `node_modules`.
+/// Installs the Node packages of a folder if its lock file is newer than what is there; returns `node_modules`.
 ///
 /// # Errors
 /// If npm is missing or fails.
-pub(crate) fn node_tools() -> Result<PathBuf, String> {
-    let dir = root().join("miniflare-tests");
+pub(crate) fn npm_ci(folder: &str) -> Result<PathBuf, String> {
+    let dir = root().join(folder);
     let modules = dir.join("node_modules");
     // npm rewrites this file at the end of each install.
     let stamp = modules.join(".package-lock.json");
     if newer(&dir.join("package-lock.json"), &stamp) {
-        eprintln!("installing the Node tools of miniflare-tests/");
+        eprintln!("installing the Node packages of {folder}/");
         run(Command::new("npm")
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .current_dir(&dir)
@@ -193,7 +218,8 @@ fn install_debian_compiler() -> Result<(), String> {
     run(Command::new("rustup").args(["toolchain", "link", DEBIAN_TOOLCHAIN, "/usr"]))
 }
 
-fn shown(command: &Command) -> String {
+/// The command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -1,15 +1,15 @@
 //! The HTTP seam: requests and responses as values, the one route table, and what guards it.
 
+mod cookies;
+mod csrf;
+mod dispatch;
 pub mod peer;
+pub mod respond;
+pub mod routes;
+mod security;
 mod types;
 
+pub use cookies::{Browser, BROWSER, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie};
+pub use dispatch::router;
+pub use security::ContentSecurity;
 pub use types::{Cx, Peer, Req, Resp};
-
-use crate::host::Host;
-use std::sync::Arc;
-
-/// Builds the router of a host from the route table. The host puts a [`Peer`] into each request's extensions.
-#[must_use]
-pub fn router(_host: Arc<Host>) -> axum::Router {
-    axum::Router::new()
-}

@@ -1,6 +1,7 @@
 //! Requests and responses as handlers see them.
 
 use crate::host::Host;
+use crate::store::session::Who;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use proto::time::UnixTime;
@@ -34,6 +35,33 @@ pub struct Req {
     pub params: BTreeMap<String, String>,
 }
 
+impl Req {
+    /// A header field as text; `None` if it is absent or not visible ASCII.
+    #[must_use]
+    pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// A path parameter; empty if the route has none of the name.
+    #[must_use]
+    pub fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether the body is declared as `media_type` (parameters such as `charset` are ignored).
+    #[must_use]
+    pub fn has_type(&self, media_type: &str) -> bool {
+        let declared = self.header(http::header::CONTENT_TYPE).unwrap_or("");
+        declared.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// The `User-Agent`, cut to what is worth storing.
+    #[must_use]
+    pub fn user_agent(&self) -> String {
+        self.header(http::header::USER_AGENT).unwrap_or("").chars().take(300).collect()
+    }
+}
+
 /// A response.
 pub type Resp = http::Response<Bytes>;
 
@@ -48,4 +76,14 @@ pub struct Cx {
     pub request_id: String,
     /// The other end.
     pub peer: Peer,
+    /// The signed-in person, on routes whose `auth` column asks for one.
+    pub who: Option<Who>,
+}
+
+impl Cx {
+    /// The issuer: the address of this installation.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.host.settings.app_url.as_str()
+    }
 }

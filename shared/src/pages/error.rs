@@ -43,6 +43,19 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::ClientUnknown | Self::Callback | Self::Request | Self::Interaction => 400,
+            Self::ForeignForm | Self::Forbidden => 403,
+            Self::WrongAddress => 421,
+            Self::TooMany => 429,
+            Self::Internal => 500,
+        }
+    }
+
     /// Heading.
     #[must_use]
     pub const fn title(self, m: &Messages) -> &'static str {

@@ -30,7 +30,7 @@ pub use setup::{SetupPage, SetupValues};
 pub use sign_in::{Purpose, SignInPage};
 pub use sign_out::SignOutPage;
 pub use signed_out::SignedOutPage;
-pub use text::{Filled, Isolated, bdi};
+pub use text::{Exact, Filled, Isolated, bdi, exact};
 
 use askama::Template;
 

@@ -12,8 +12,8 @@ pub(super) fn frame() -> Frame<'static> {
     Frame { messages: LANGUAGES[0], app_name: "Latchkey", theme: None, wrong_address: None }
 }
 
-const GET: &str = r#"{"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","timeout":300000,"rpId":"id.example.com","allowCredentials":[],"userVerification":"required"}"#;
-const CREATE: &str = r#"{"rp":{"id":"id.example.com","name":"Latchkey"},"user":{"id":"AAECAwQFBgcICQoLDA0ODw","name":"","displayName":""},"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","pubKeyCredParams":[{"type":"public-key","alg":-7},{"type":"public-key","alg":-8},{"type":"public-key","alg":-257}],"timeout":300000,"excludeCredentials":[],"authenticatorSelection":{"residentKey":"required","requireResidentKey":true,"userVerification":"required"},"attestation":"none"}"#;
+const GET: &str = r#"{"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","timeout":300000,"rpId":"localhost","allowCredentials":[],"userVerification":"required"}"#;
+const CREATE: &str = r#"{"rp":{"id":"localhost","name":"Latchkey"},"user":{"id":"AAECAwQFBgcICQoLDA0ODw","name":"","displayName":""},"challenge":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","pubKeyCredParams":[{"type":"public-key","alg":-7},{"type":"public-key","alg":-8},{"type":"public-key","alg":-257}],"timeout":300000,"excludeCredentials":[],"authenticatorSelection":{"residentKey":"required","requireResidentKey":true,"userVerification":"required"},"attestation":"none"}"#;
 
 fn ceremony<'a>(options_json: &'a str, action: &'a str) -> Ceremony<'a> {
     Ceremony { action, options_json, challenge_id: "Yx3kq0aLr1u8", fresh_url: action }
@@ -211,16 +211,12 @@ fn tags(html: &str) -> Vec<Tag<'_>> {
     let mut found = vec![];
     let mut rest = html;
     while let Some((_, after)) = rest.split_once('<') {
-        let end = after.find(|c: char| c.is_whitespace() || c == '>').expect("tag without end");
-        let name = &after[..end];
+        let (name, after) = until(after, &['>']);
         let mut attributes = vec![];
-        rest = after[end..].trim_start();
+        rest = after.trim_start();
         while !rest.starts_with('>') {
-            let end = rest
-                .find(|c: char| c.is_whitespace() || c == '=' || c == '>')
-                .expect("attribute without end");
-            let attribute = &rest[..end];
-            rest = &rest[end..];
+            let (attribute, after) = until(rest, &['=', '>']);
+            rest = after;
             let mut value = "";
             if let Some(quoted) = rest.strip_prefix("=\"") {
                 let (inside, after) = quoted.split_once('"').expect("value without end");
@@ -233,6 +229,12 @@ fn tags(html: &str) -> Vec<Tag<'_>> {
         found.push(Tag { name, attributes });
     }
     found
+}
+
+/// `text` up to the first blank or one of `ends`, and the rest from there.
+fn until<'t>(text: &'t str, ends: &[char]) -> (&'t str, &'t str) {
+    let end = text.find(|c: char| c.is_whitespace() || ends.contains(&c)).expect("tag without end");
+    text.split_at(end)
 }
 
 const ELEMENTS: &[&str] = &[
@@ -280,7 +282,7 @@ fn check(name: &str, html: &str) {
 }
 
 #[test]
-fn every_page_in_every_language_and_theme_is_free_of_inline_code() {
+fn s59_pages_in_every_language_and_theme_need_no_inline_code() {
     for messages in LANGUAGES {
         for theme in [None, Some(Theme::Light), Some(Theme::Dark)] {
             for (name, html) in pages(Frame { messages, theme, ..frame() }, PLAIN) {
@@ -296,7 +298,7 @@ fn every_page_in_every_language_and_theme_is_free_of_inline_code() {
 }
 
 #[test]
-fn s59_hostile_values_stay_text() {
+fn hostile_values_stay_text() {
     let long = "<img src=x onerror=alert(1)>".repeat(400);
     for text in [
         "<script>alert(1)</script>",
@@ -316,7 +318,7 @@ fn s59_hostile_values_stay_text() {
 }
 
 #[test]
-fn s59_direction_overrides_reach_no_visible_text() {
+fn direction_overrides_reach_no_visible_text() {
     let text = "safe\u{202E}elgoog";
     for (name, html) in pages(frame(), Texts::all(text)) {
         // Hidden fields and inputs go back as they came; everything shown is cleaned.

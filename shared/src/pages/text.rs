@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-/// Longest foreign text that a page shows, in characters.
-const LONGEST: usize = 120;
+/// Longest foreign text that a page shows, in characters: an origin is never cut, since its end says whose it is.
+const LONGEST: usize = 280;
+
+/// Longest value that a page shows for comparing, in characters.
+const LONGEST_EXACT: usize = 1000;
 
 /// Foreign text for an HTML page: escaped, clipped, without control characters, in its own `<bdi>`.
 ///
@@ -26,6 +29,28 @@ impl fmt::Display for Isolated<'_> {
 }
 
 impl askama::filters::HtmlSafe for Isolated<'_> {}
+
+/// Foreign text for comparing, e.g. an address: hidden characters are shown as `\u{…}` instead of being left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Exact<'a>(&'a str);
+
+/// Shows foreign text character by character, see [`Exact`].
+#[must_use]
+pub const fn exact(text: &str) -> Exact<'_> {
+    Exact(text)
+}
+
+impl fmt::Display for Exact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<bdi>")?;
+        for c in self.0.chars().take(LONGEST_EXACT) {
+            if hidden(c) { write!(f, "{}", c.escape_unicode())? } else { escape(f, c)? }
+        }
+        f.write_str(if self.0.chars().nth(LONGEST_EXACT).is_some() { "…</bdi>" } else { "</bdi>" })
+    }
+}
+
+impl askama::filters::HtmlSafe for Exact<'_> {}
 
 /// A message with its placeholders filled in; shows as HTML with each value [`Isolated`].
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +147,12 @@ mod tests {
     fn long_text_is_clipped_with_an_ellipsis() {
         assert_eq!(bdi(&"x".repeat(LONGEST)).to_string(), format!("<bdi>{}</bdi>", "x".repeat(LONGEST)));
         assert_eq!(bdi(&"x".repeat(10_000)).to_string(), format!("<bdi>{}…</bdi>", "x".repeat(LONGEST)));
+    }
+
+    #[test]
+    fn exact_text_shows_what_hides() {
+        assert_eq!(exact("a<\u{202E}b\n").to_string(), "<bdi>a&lt;\\u{202e}b\\u{a}</bdi>");
+        assert_eq!(exact(&"x".repeat(1001)).to_string(), format!("<bdi>{}…</bdi>", "x".repeat(1000)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use shared::db::migrate::{Migrate, SQLITE_RECORD};
 use shared::db::{Rows, Stmt};
 use shared::ports::{Db, DbError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use tokio::sync::oneshot;
@@ -35,6 +36,9 @@ struct Job {
 }
 
 const READERS: usize = 4;
+
+/// Copies made by this process, for names of files that no other one writes.
+static COPIES: AtomicU64 = AtomicU64::new(0);
 
 impl Sqlite {
     /// Opens the database file, and makes it (mode 0600) and its folders (mode 0700) if they are absent. `path` may
@@ -101,7 +105,8 @@ impl Migrate for Sqlite {
     async fn keep_copy(&self, name: &str) -> Result<(), DbError> {
         let Place::File(file) = &self.place else { return Ok(()) };
         let kept = with_suffix(file, &format!(".before-{name}.bak"));
-        let unproven = with_suffix(file, &format!(".before-{name}.{}.tmp", std::process::id()));
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
+        let unproven = with_suffix(file, &format!(".before-{name}.{}-{number}.tmp", std::process::id()));
         let io = |e: std::io::Error| DbError::Unavailable(format!("copy before {name}: {e}"));
         match std::fs::remove_file(&unproven) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(e)),

@@ -2,6 +2,10 @@
 
 pub mod alg;
 pub mod jwk;
+pub mod thumbprint;
+pub mod verify;
 
 pub use alg::Alg;
-pub use jwk::Jwk;
+pub use jwk::{Jwk, JwkSet, PublishedJwk};
+pub use thumbprint::thumbprint;
+pub use verify::VerifyingKey;

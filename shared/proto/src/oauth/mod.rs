@@ -4,8 +4,10 @@ pub mod client_auth;
 pub mod error;
 pub mod pkce;
 pub mod prompt;
+pub mod response_mode;
 pub mod scope;
 
 pub use client_auth::ClientCredentials;
 pub use error::ErrorCode;
+pub use response_mode::ResponseMode;
 pub use scope::Scope;

@@ -1,0 +1,4 @@
+//! The adapters against the port's contract, and what each does beyond it.
+
+mod postgres;
+mod sqlite;

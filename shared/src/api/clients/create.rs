@@ -1,0 +1,31 @@
+//! Making a client, for the API and for `latchkey client create`.
+
+use super::dto::ClientInput;
+use crate::api::error::ApiError;
+use crate::failure::{Failure, Fault};
+use crate::host::Host;
+use crate::ports::DbError;
+use crate::store::client::Client;
+use proto::time::UnixTime;
+
+/// Checks and stores a new client. Without an id of its own it gets a UUID.
+///
+/// # Errors
+/// Validation, [`ApiError::ClientIdTaken`], or a fault.
+pub async fn new_client(
+    host: &Host,
+    now: UnixTime,
+    input: ClientInput,
+    created_by_id: Option<&str>,
+) -> Result<Client, Failure> {
+    let id = match input.checked_id()? {
+        Some(id) => id,
+        None => host.uuid()?,
+    };
+    let client = input.apply(Client::blank(id, now))?;
+    match host.db.query(client.insert(created_by_id, now)).await {
+        Ok(_) => Ok(client),
+        Err(DbError::Unique(_)) => Err(ApiError::ClientIdTaken.into()),
+        Err(error) => Err(Fault::from(error).into()),
+    }
+}

@@ -1,0 +1,134 @@
+//! `/api/oidc/clients`: OIDC clients and their secrets.
+
+pub mod create;
+mod dto;
+mod secrets;
+
+pub use create::new_client;
+pub use dto::{ClientInput, SecretInput};
+pub use secrets::{create_secret, delete_secret, list_secrets, new_secret};
+
+use super::error::ApiError;
+use super::json;
+use super::paging::{Listing, Page};
+use crate::failure::{Failure, Fault};
+use crate::http::{Cx, Req, Resp, respond};
+use crate::ports::DbError;
+use crate::store::client::{self, Client, ClientSecret, Order};
+use crate::store::{load, save};
+use ::http::StatusCode;
+use dto::{ClientDto, ClientMetaDto};
+use std::collections::BTreeMap;
+
+const NOT_FOUND: ApiError = ApiError::NotFound("OIDC client");
+
+/// `GET /api/oidc/clients`.
+///
+/// # Errors
+/// A fault.
+pub async fn list(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let listing = Listing::read(&req);
+    let pattern = listing.pattern();
+    let order = match (listing.sort.as_deref(), listing.descending) {
+        (Some("createdAt"), false) => Order::CreatedAscending,
+        (Some("createdAt"), true) => Order::CreatedDescending,
+        (Some("name"), true) => Order::NameDescending,
+        _ => Order::NameAscending,
+    };
+    let total = match cx.host.db.query(client::count(&pattern)).await?.first() {
+        Some(row) => row.int("n")?,
+        None => 0,
+    };
+    let window = listing.window(total);
+    let [rows, secrets] = load(
+        &*cx.host.db,
+        [
+            client::page(&pattern, order, listing.limit, window.offset),
+            client::secrets_of_page(&pattern, order, listing.limit, window.offset),
+        ],
+    )
+    .await?;
+    let mut by_client: BTreeMap<String, Vec<ClientSecret>> = BTreeMap::new();
+    for row in &secrets {
+        by_client.entry(row.text("client_id")?).or_default().push(ClientSecret::from_row(row)?);
+    }
+    let data = rows
+        .iter()
+        .map(|row| {
+            let client = Client::from_row(row)?;
+            let secrets = by_client.remove(&client.id).unwrap_or_default();
+            Ok(ClientDto::new(&client, &secrets, cx.now).with_group_count(row.int("groups")?))
+        })
+        .collect::<Result<Vec<_>, DbError>>()?;
+    Ok(respond::json(StatusCode::OK, &Page { data, pagination: window.pagination }))
+}
+
+async fn find(cx: &Cx, id: &str) -> Result<(Client, Vec<ClientSecret>), Failure> {
+    let [client, secrets] = load(&*cx.host.db, [client::by_id(id), client::secrets(id)]).await?;
+    let client = Client::from_rows(&client)?.ok_or(NOT_FOUND)?;
+    let secrets = secrets.iter().map(ClientSecret::from_row).collect::<Result<_, _>>()?;
+    Ok((client, secrets))
+}
+
+/// `GET /api/oidc/clients/{id}`.
+///
+/// # Errors
+/// 404, or a fault.
+pub async fn get(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let (client, secrets) = find(&cx, &json::id(&req, "id")).await?;
+    Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
+}
+
+/// `GET /api/oidc/clients/{id}/meta`: what anybody may know.
+///
+/// # Errors
+/// 404, or a fault.
+pub async fn meta(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let rows = cx.host.db.query(client::by_id(&json::id(&req, "id"))).await?;
+    let client = Client::from_rows(&rows)?.ok_or(NOT_FOUND)?;
+    Ok(respond::json(StatusCode::OK, &ClientMetaDto::new(&client)))
+}
+
+/// `POST /api/oidc/clients`.
+///
+/// # Errors
+/// Validation, 409 for a taken id, or a fault.
+pub async fn create(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let input: ClientInput = json::body(&req)?;
+    let by = cx.who.as_ref().map(|w| w.user.id.clone());
+    let client = new_client(&cx.host, cx.now, input, by.as_deref()).await?;
+    Ok(respond::json(StatusCode::CREATED, &ClientDto::new(&client, &[], cx.now).with_groups()))
+}
+
+/// `PUT /api/oidc/clients/{id}`: replaces what can be edited.
+///
+/// # Errors
+/// Validation, 404, or a fault.
+pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let input: ClientInput = json::body(&req)?;
+    let (before, secrets) = find(&cx, &json::id(&req, "id")).await?;
+    let client = input.apply(before.clone())?;
+    let mut stmts = vec![client.update(cx.now)];
+    if !client.is_group_restricted && before.is_group_restricted {
+        stmts.push(client::clear_allowed_groups(&client.id));
+    }
+    lost_is_not_found(save(&*cx.host.db, stmts).await)?;
+    Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
+}
+
+/// `DELETE /api/oidc/clients/{id}`: the client, its secrets, consents and tokens.
+///
+/// # Errors
+/// 404, or a fault.
+pub async fn delete(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    lost_is_not_found(save(&*cx.host.db, vec![client::delete(&json::id(&req, "id"))]).await)?;
+    Ok(respond::empty(StatusCode::NO_CONTENT))
+}
+
+fn lost_is_not_found(saved: Result<(), DbError>) -> Result<(), Failure> {
+    match saved {
+        Ok(()) => Ok(()),
+        Err(DbError::Lost) => Err(NOT_FOUND.into()),
+        Err(error) => Err(Fault::from(error).into()),
+    }
+}

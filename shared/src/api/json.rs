@@ -1,0 +1,38 @@
+//! Reading JSON bodies and path parameters.
+
+use super::error::ApiError;
+use crate::http::Req;
+use serde::de::DeserializeOwned;
+
+/// Reads a JSON body. Unknown members are ignored; nesting deeper than serde's limit of 128 is refused.
+///
+/// # Errors
+/// [`ApiError::InvalidBody`] for another content type, malformed JSON or members of another type.
+pub fn body<T: DeserializeOwned>(req: &Req) -> Result<T, ApiError> {
+    let declared = req.header(http::header::CONTENT_TYPE).unwrap_or("");
+    let media_type = declared.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let is_json = media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"));
+    if !is_json {
+        return Err(ApiError::InvalidBody);
+    }
+    serde_json::from_slice(&req.body).map_err(|_| ApiError::InvalidBody)
+}
+
+/// Reads an optional JSON body: an empty one is the default.
+///
+/// # Errors
+/// As [`body`].
+pub fn optional_body<T: DeserializeOwned + Default>(req: &Req) -> Result<T, ApiError> {
+    if req.body.is_empty() { Ok(T::default()) } else { body(req) }
+}
+
+/// A path parameter that may be written as `~` and base64url, which ids that are URLs need.
+#[must_use]
+pub fn id(req: &Req, name: &str) -> String {
+    let raw = req.param(name);
+    raw.strip_prefix('~')
+        .and_then(|encoded| proto::b64::decode(encoded).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| raw.to_owned())
+}

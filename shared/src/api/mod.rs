@@ -1,0 +1,9 @@
+//! The JSON API, one folder or file per resource.
+
+pub mod clients;
+pub mod error;
+pub mod json;
+#[cfg(any(test, feature = "openapi"))]
+pub mod openapi;
+pub mod paging;
+pub mod users;

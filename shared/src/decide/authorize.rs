@@ -1,0 +1,373 @@
+//! The authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1): checked in the order of
+//! [`PIPELINE`].
+//!
+//! The types carry how far a request has come. Until a [`KnownClient`] exists, an error is a page of ours; only
+//! a `KnownClient` knows where to redirect, so an open redirect does not compile.
+
+use crate::refusal::Refusal;
+use crate::store::client::Client;
+use proto::form::Params;
+use proto::oauth::pkce::{CodeChallenge, PkceError};
+use proto::oauth::prompt::{Prompt, Prompts};
+use proto::oauth::response_mode::ResponseMode;
+use proto::oauth::scope::Scope;
+use proto::uri::{self, CallbackPattern, RedirectUri};
+use serde::{Deserialize, Serialize};
+
+/// Scopes that this installation knows. Others are dropped from requests without an error.
+pub const KNOWN_SCOPES: [&str; 5] = ["openid", "profile", "email", "groups", "offline_access"];
+
+/// Longest `state` and `nonce` taken, in bytes.
+const LONGEST: usize = 2048;
+
+/// A request whose client and callback are proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownClient {
+    /// The client.
+    pub client: Client,
+    /// Where answers go: the registered or serialised form, never the raw parameter.
+    pub redirect_uri: String,
+    /// How answers go there.
+    pub response_mode: ResponseMode,
+    /// `state`, to be handed back.
+    pub state: Option<String>,
+}
+
+/// A request that broke no rule. It is stored while the person is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedAsk {
+    /// Where answers go.
+    pub redirect_uri: String,
+    /// `redirect_uri` as it was sent, to compare with the token request (RFC 6749 §4.1.3).
+    pub redirect_uri_sent: Option<String>,
+    /// How answers go there.
+    pub response_mode: ResponseMode,
+    /// `state`.
+    pub state: Option<String>,
+    /// Known scopes, space separated.
+    pub scope: String,
+    /// `nonce`.
+    pub nonce: Option<String>,
+    /// `code_challenge` and its method.
+    pub code_challenge: Option<String>,
+    /// `prompt`, space separated.
+    pub prompt: String,
+    /// `max_age` in seconds.
+    pub max_age: Option<i64>,
+    /// `login_hint`.
+    pub login_hint: Option<String>,
+    /// Subject of the `id_token_hint`, filled in after its signature is verified.
+    pub hint_sub: Option<String>,
+}
+
+impl CheckedAsk {
+    /// The prompts asked for.
+    #[must_use]
+    pub fn prompts(&self) -> Prompts {
+        // Only parsed prompts are stored.
+        Prompts::parse(&self.prompt).unwrap_or_default()
+    }
+
+    /// The scopes asked for.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope::parse(&self.scope).unwrap_or_default()
+    }
+
+    /// The request's client side again, when it goes on later.
+    #[must_use]
+    pub fn known(&self, client: Client) -> KnownClient {
+        KnownClient {
+            client,
+            redirect_uri: self.redirect_uri.clone(),
+            response_mode: self.response_mode,
+            state: self.state.clone(),
+        }
+    }
+}
+
+/// What the installation allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// `ALLOW_INSECURE_CALLBACK_URLS`.
+    pub allow_insecure_callback_urls: bool,
+}
+
+/// Proves client and callback (RFC 6749 §3.1.2.4): what fails here is never redirected.
+///
+/// # Errors
+/// [`Refusal`] for a page.
+pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> Result<KnownClient, Refusal> {
+    let client = client.ok_or(Refusal::ClientUnknown)?;
+    let redirect_uri = match params.get("redirect_uri") {
+        Some(sent) => registered(&client, sent)?,
+        None => only_registered(&client, params)?,
+    };
+    if redirect_uri.is_insecure() && !policy.allow_insecure_callback_urls {
+        return Err(Refusal::RedirectUriInsecure);
+    }
+    Ok(KnownClient {
+        redirect_uri: redirect_uri.as_str().to_owned(),
+        client,
+        // An unknown mode is an error that goes out by the default mode.
+        response_mode: params.get("response_mode").and_then(|m| m.parse().ok()).unwrap_or(ResponseMode::Query),
+        state: params.get("state").filter(|s| s.len() <= LONGEST).map(str::to_owned),
+    })
+}
+
+fn registered(client: &Client, sent: &str) -> Result<RedirectUri, Refusal> {
+    let sent = RedirectUri::parse(sent).map_err(|_| Refusal::RedirectUriInvalid)?;
+    let patterns: Vec<CallbackPattern> =
+        client.callback_urls.iter().filter_map(|p| CallbackPattern::parse(p).ok()).collect();
+    uri::matches(&patterns, &sent).ok_or(Refusal::RedirectUriNotRegistered)
+}
+
+/// RFC 6749 §3.1.2.3: it may be left out when exactly one is registered; OpenID Connect demands it.
+fn only_registered(client: &Client, params: &Params) -> Result<RedirectUri, Refusal> {
+    let openid = params.get("scope").is_some_and(|s| s.split(' ').any(|t| t == "openid"));
+    match client.callback_urls.as_slice() {
+        [only] if !openid && !only.contains('*') => {
+            RedirectUri::parse(only).map_err(|_| Refusal::RedirectUriInvalid)
+        }
+        _ => Err(Refusal::RedirectUriInvalid),
+    }
+}
+
+/// One rule: the first that fails decides the error.
+pub type Check = fn(&Params, &KnownClient) -> Result<(), Refusal>;
+
+/// The rules after client and callback, in order. The name is the one in `docs/SPECS.md`.
+pub const PIPELINE: &[(&str, Check)] = &[
+    ("request object", refuse_request_object),
+    ("response_type", check_response_type),
+    ("response_mode", check_response_mode),
+    ("lengths", check_lengths),
+    ("scope", check_scope),
+    ("code_challenge", check_code_challenge),
+    ("prompt", check_prompt),
+    ("max_age", check_max_age),
+    ("pushed request", check_pushed),
+];
+
+/// OpenID Connect Core §6.1, §6.2, §7.2.1: parameters we do not serve have their own errors.
+fn refuse_request_object(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    if params.get("request").is_some() {
+        return Err(Refusal::RequestUnsupported);
+    }
+    if params.get("request_uri").is_some() {
+        return Err(Refusal::RequestUriUnsupported);
+    }
+    if params.get("registration").is_some() {
+        return Err(Refusal::RegistrationUnsupported);
+    }
+    Ok(())
+}
+
+/// RFC 6749 §3.1.1.
+fn check_response_type(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    match params.get("response_type") {
+        Some("code") => Ok(()),
+        Some(_) => Err(Refusal::ResponseTypeUnsupported),
+        None => Err(Refusal::ResponseTypeMissing),
+    }
+}
+
+/// OAuth 2.0 Multiple Response Type Encoding Practices §2.1.
+fn check_response_mode(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    match params.get("response_mode") {
+        Some(mode) => mode.parse::<ResponseMode>().map(drop).map_err(|_| Refusal::ResponseModeUnsupported),
+        None => Ok(()),
+    }
+}
+
+fn check_lengths(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    let long = ["state", "nonce", "login_hint"].iter().filter_map(|n| params.get(n)).any(|v| v.len() > LONGEST);
+    if long { Err(Refusal::ParameterTooLong) } else { Ok(()) }
+}
+
+/// RFC 6749 §3.3.
+fn check_scope(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    Scope::parse(params.get("scope").unwrap_or("")).map(drop).map_err(|_| Refusal::ScopeMalformed)
+}
+
+/// RFC 7636 §4.4.1, RFC 9700 §2.1.1.
+fn check_code_challenge(params: &Params, known: &KnownClient) -> Result<(), Refusal> {
+    let challenge = CodeChallenge::parse(params.get("code_challenge"), params.get("code_challenge_method"));
+    match challenge {
+        Ok(None) if known.client.pkce_enabled || known.client.is_public => Err(Refusal::CodeChallengeMissing),
+        Ok(_) => Ok(()),
+        Err(PkceError::BadChallenge) => Err(Refusal::CodeChallengeMalformed),
+        Err(_) => Err(Refusal::CodeChallengeMethodUnsupported),
+    }
+}
+
+/// OpenID Connect Core §3.1.2.1.
+fn check_prompt(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    Prompts::parse(params.get("prompt").unwrap_or("")).map(drop).map_err(|_| Refusal::PromptInvalid)
+}
+
+/// OpenID Connect Core §3.1.2.1.
+fn check_max_age(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    parse_max_age(params).map(drop)
+}
+
+fn parse_max_age(params: &Params) -> Result<Option<i64>, Refusal> {
+    let Some(text) = params.get("max_age") else { return Ok(None) };
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refusal::MaxAgeInvalid);
+    }
+    text.parse().map(Some).map_err(|_| Refusal::MaxAgeInvalid)
+}
+
+/// RFC 9126 §5.
+fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
+    if known.client.requires_pushed_authorization_requests { Err(Refusal::PushedRequestRequired) } else { Ok(()) }
+}
+
+/// Runs the pipeline.
+///
+/// # Errors
+/// The first [`Refusal`], to be redirected to the client.
+pub fn check(params: &Params, known: &KnownClient) -> Result<CheckedAsk, Refusal> {
+    for (_, rule) in PIPELINE {
+        rule(params, known)?;
+    }
+    let challenge = CodeChallenge::parse(params.get("code_challenge"), params.get("code_challenge_method"))
+        .map_err(|_| Refusal::CodeChallengeMalformed)?;
+    let scope = Scope::parse(params.get("scope").unwrap_or("")).map_err(|_| Refusal::ScopeMalformed)?;
+    Ok(CheckedAsk {
+        redirect_uri: known.redirect_uri.clone(),
+        redirect_uri_sent: params.get("redirect_uri").map(str::to_owned),
+        response_mode: known.response_mode,
+        state: known.state.clone(),
+        scope: scope.filtered(|s| KNOWN_SCOPES.contains(&s)).to_string(),
+        nonce: params.get("nonce").map(str::to_owned),
+        code_challenge: challenge.map(|c| c.as_str().to_owned()),
+        prompt: params.get("prompt").unwrap_or("").to_owned(),
+        max_age: parse_max_age(params)?,
+        login_hint: params.get("login_hint").map(str::to_owned),
+        hint_sub: None,
+    })
+}
+
+/// Whether `prompt=none` was asked for.
+#[must_use]
+pub fn is_silent(ask: &CheckedAsk) -> bool {
+    ask.prompts().has(Prompt::None)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proto::time::UnixTime;
+
+    pub(crate) fn client() -> Client {
+        Client {
+            id: "app".into(),
+            name: "App".into(),
+            description: String::new(),
+            callback_urls: vec!["https://app.example/cb".into()],
+            logout_callback_urls: vec![],
+            is_public: false,
+            pkce_enabled: false,
+            pkce_supported: false,
+            requires_reauthentication: false,
+            requires_pushed_authorization_requests: false,
+            skip_consent: false,
+            is_group_restricted: false,
+            launch_url: None,
+            client_type: "standard".into(),
+            federated_identities: "[]".into(),
+            access_token_duration_minutes: 60,
+            refresh_token_duration_minutes: 43_200,
+            created_at: UnixTime(0),
+        }
+    }
+
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn ask(client: Client, query: &str) -> Result<CheckedAsk, Refusal> {
+        let params = Params::parse(query).unwrap();
+        let policy = Policy { allow_insecure_callback_urls: false };
+        let known = known_client(&params, Some(client), policy)?;
+        check(&params, &known)
+    }
+
+    const GOOD: &str = "client_id=app&redirect_uri=https://app.example/cb&response_type=code&scope=openid";
+
+    #[test]
+    fn a_plain_request_passes_and_unknown_scopes_are_dropped() {
+        let ask = ask(client(), &format!("{GOOD}%20email%20made-up&state=x&nonce=n")).unwrap();
+        assert_eq!(ask.scope, "openid email");
+        assert_eq!((ask.state.as_deref(), ask.nonce.as_deref()), (Some("x"), Some("n")));
+        assert_eq!(ask.redirect_uri_sent.as_deref(), Some("https://app.example/cb"));
+    }
+
+    #[test]
+    fn each_rule_has_its_refusal() {
+        let table = [
+            ("&request=x", Refusal::RequestUnsupported),
+            ("&request_uri=urn:x", Refusal::RequestUriUnsupported),
+            ("&registration=x", Refusal::RegistrationUnsupported),
+            ("&response_mode=web_message", Refusal::ResponseModeUnsupported),
+            ("&prompt=none%20login", Refusal::PromptInvalid),
+            ("&prompt=later", Refusal::PromptInvalid),
+            ("&max_age=-1", Refusal::MaxAgeInvalid),
+            ("&max_age=%2B1", Refusal::MaxAgeInvalid),
+            ("&max_age=99999999999999999999", Refusal::MaxAgeInvalid),
+            ("&code_challenge=short", Refusal::CodeChallengeMalformed),
+            ("&code_challenge_method=S256", Refusal::CodeChallengeMethodUnsupported),
+        ];
+        for (more, refusal) in table {
+            assert_eq!(ask(client(), &format!("{GOOD}{more}")), Err(refusal), "{more}");
+        }
+        assert_eq!(ask(client(), &GOOD.replace("code", "token")), Err(Refusal::ResponseTypeUnsupported));
+        assert_eq!(ask(client(), &GOOD.replace("&response_type=code", "")), Err(Refusal::ResponseTypeMissing));
+        let long = "x".repeat(2049);
+        assert_eq!(ask(client(), &format!("{GOOD}&nonce={long}")), Err(Refusal::ParameterTooLong));
+    }
+
+    #[test]
+    fn s06_pkce_matrix_at_the_authorization_endpoint() {
+        let plain = Refusal::CodeChallengeMethodUnsupported;
+        let missing = Refusal::CodeChallengeMissing;
+        // (public, enforced) × (none, S256, plain)
+        for (is_public, pkce_enabled, none) in
+            [(false, false, Ok(())), (false, true, Err(missing)), (true, false, Err(missing)), (true, true, Err(missing))]
+        {
+            let client = Client { is_public, pkce_enabled, ..client() };
+            let run = |more: &str| ask(client.clone(), &format!("{GOOD}{more}")).map(drop);
+            assert_eq!(run(""), none);
+            assert_eq!(run(&format!("&code_challenge={CHALLENGE}&code_challenge_method=S256")), Ok(()));
+            assert_eq!(run(&format!("&code_challenge={CHALLENGE}&code_challenge_method=plain")), Err(plain));
+            // a missing method means plain (RFC 7636 §4.3)
+            assert_eq!(run(&format!("&code_challenge={CHALLENGE}")), Err(plain));
+        }
+    }
+
+    #[test]
+    fn callback_rules_come_before_everything_else() {
+        let bad = |uri: &str| ask(client(), &GOOD.replace("https://app.example/cb", uri));
+        assert_eq!(bad("https://evil.example/cb"), Err(Refusal::RedirectUriNotRegistered));
+        assert_eq!(bad("https://app.example/cb%23x"), Err(Refusal::RedirectUriInvalid));
+        assert_eq!(bad("javascript:alert(1)"), Err(Refusal::RedirectUriInvalid));
+        assert_eq!(bad(""), Err(Refusal::RedirectUriInvalid));
+        let params = Params::parse(GOOD).unwrap();
+        let policy = Policy { allow_insecure_callback_urls: false };
+        assert_eq!(known_client(&params, None, policy), Err(Refusal::ClientUnknown));
+        let http = Client { callback_urls: vec!["http://app.example/cb".into()], ..client() };
+        let params = Params::parse(GOOD.replace("https://", "http://")).unwrap();
+        assert_eq!(known_client(&params, Some(http.clone()), policy), Err(Refusal::RedirectUriInsecure));
+        let policy = Policy { allow_insecure_callback_urls: true };
+        assert!(known_client(&params, Some(http), policy).is_ok());
+    }
+
+    #[test]
+    fn callback_may_be_left_out_without_openid_when_there_is_one() {
+        let query = "client_id=app&response_type=code";
+        assert_eq!(ask(client(), query).unwrap().redirect_uri, "https://app.example/cb");
+        assert_eq!(ask(client(), &format!("{query}&scope=openid")), Err(Refusal::RedirectUriInvalid));
+        let two = Client { callback_urls: vec!["https://a.example/".into(), "https://b.example/".into()], ..client() };
+        assert_eq!(ask(two, query), Err(Refusal::RedirectUriInvalid));
+    }
+}

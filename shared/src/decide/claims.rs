@@ -1,0 +1,70 @@
+//! Which claims a person's tokens carry.
+
+use crate::db::Rows;
+use crate::ports::DbError;
+use crate::store::user::{CustomClaim, User};
+use proto::oauth::scope::Scope;
+use proto::oidc::claims::UserClaims;
+
+/// The person's groups, and whether one of them is allowed by the client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// Names.
+    pub names: Vec<String>,
+    /// Whether the client allows one of them.
+    pub is_member: bool,
+}
+
+/// Reads the rows of `store::grant::groups`.
+///
+/// # Errors
+/// [`DbError::Inconsistent`].
+pub fn groups(rows: &Rows) -> Result<Groups, DbError> {
+    let mut groups = Groups::default();
+    for row in rows {
+        groups.names.push(row.text("name")?);
+        groups.is_member |= row.flag("allowed")?;
+    }
+    Ok(groups)
+}
+
+/// The person as claims.
+///
+/// # Errors
+/// [`DbError::Inconsistent`].
+pub fn user(user: &User, groups: Groups, custom: &Rows, issuer: &str) -> Result<UserClaims, DbError> {
+    let custom = custom.iter().map(CustomClaim::from_row).collect::<Result<Vec<_>, _>>()?;
+    Ok(UserClaims {
+        given_name: user.first_name.clone(),
+        family_name: user.last_name.clone(),
+        display_name: user.display_name.clone(),
+        preferred_username: user.username.clone(),
+        picture: format!("{issuer}/api/users/{}/profile-picture.png", user.id),
+        email: user.email.clone(),
+        email_verified: user.email_verified,
+        groups: groups.names,
+        custom: custom.into_iter().map(|c| (c.name, c.value)).collect(),
+    })
+}
+
+/// `aud` of an access token: the client, and this server too if userinfo may be asked with it.
+#[must_use]
+pub fn access_token_audience(client_id: &str, issuer: &str, scope: &Scope) -> Vec<String> {
+    let mut audience = vec![client_id.to_owned()];
+    if scope.has_identity() {
+        audience.push(issuer.to_owned());
+    }
+    audience
+}
+
+/// `jti` of an access token. It names the grant, so that revoking the grant ends the token here.
+#[must_use]
+pub fn access_token_id(grant_id: &str, random: &str) -> String {
+    format!("{grant_id}.{random}")
+}
+
+/// The grant that a `jti` names.
+#[must_use]
+pub fn grant_of(jti: &str) -> Option<&str> {
+    jti.split_once('.').map(|(grant, _)| grant)
+}

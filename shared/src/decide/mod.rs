@@ -1,0 +1,10 @@
+//! Rules: pure functions from a request and facts to a decision. No I/O, no clock, no randomness.
+
+pub mod account_fields;
+pub mod authorize;
+pub mod claims;
+pub mod client_auth;
+pub mod code;
+pub mod prompt;
+pub mod refresh;
+pub mod session;

@@ -1,0 +1,222 @@
+//! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
+
+use super::{grant, page_error, query_and_body, response};
+use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
+use crate::decide::prompt::{self, Facts, Next};
+use crate::failure::{Failure, Fault};
+use crate::http::{self, Cx, Req, Resp, respond};
+use crate::keyring;
+use crate::pages::{Detail, DetailLabel, ErrorKind};
+use crate::refusal::Refusal;
+use crate::store::client::{self, Client};
+use crate::store::interaction::{self, Interaction};
+use crate::store::session::{self, Who};
+use crate::store::{consent, load};
+use proto::form::Params;
+use proto::jose::jwt::TokenType;
+
+/// A request with what is known about who asks: the input of the next step.
+pub struct Standing {
+    /// The request.
+    pub ask: CheckedAsk,
+    /// The client.
+    pub client: Client,
+    /// Who is signed in.
+    pub who: Option<Who>,
+    /// Whether that person is in a group that the client allows.
+    pub is_member: bool,
+    /// What that person agreed to before.
+    pub consent: Option<Vec<String>>,
+    /// The interaction that the request waits in.
+    pub interaction: Option<Interaction>,
+}
+
+impl Standing {
+    /// The next step; a disabled account gets none.
+    ///
+    /// # Errors
+    /// The refusal to show, or the page for a disabled account.
+    pub fn next(&self, cx: &Cx) -> Result<Next, Failure> {
+        if self.who.as_ref().is_some_and(|w| w.user.disabled) {
+            return Err(ErrorKind::Forbidden.into());
+        }
+        Ok(prompt::next(&Facts {
+            ask: &self.ask,
+            client: &self.client,
+            who: self.who.as_ref(),
+            is_member: self.is_member,
+            consent: self.consent.as_deref(),
+            interaction: self.interaction.as_ref(),
+            now: cx.now,
+        })?)
+    }
+
+    /// The client side of the request.
+    #[must_use]
+    pub fn known(&self) -> KnownClient {
+        self.ask.known(self.client.clone())
+    }
+}
+
+/// The endpoint.
+///
+/// # Errors
+/// What has to be shown as a page: until client and callback are proven, nothing is redirected.
+pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let params = query_and_body(&req)?;
+    if let Some(id) = params.get("interaction") {
+        return resume(&cx, &req, id).await;
+    }
+    let client_id = params.get("client_id").ok_or(Refusal::ClientIdMissing)?;
+    let hash = http::session_hash(&cx, &req);
+    let [client, who, member, given] = load(
+        &*cx.host.db,
+        [
+            client::by_id(client_id),
+            session::live(hash.as_deref(), cx.now),
+            interaction::membership_of_client(client_id, hash.as_deref()),
+            consent::of_session(hash.as_deref(), client_id),
+        ],
+    )
+    .await?;
+    let client = Client::from_rows(&client)?;
+    let who = Who::from_rows(&who)?;
+    let policy = Policy { allow_insecure_callback_urls: cx.host.settings.allow_insecure_callback_urls };
+    let known = match authorize::known_client(&params, client.clone(), policy) {
+        Ok(known) => known,
+        Err(refusal) => return Ok(refuse(&cx, &req, refusal, &params, client.as_ref(), who.as_ref())),
+    };
+    let mut ask = match authorize::check(&params, &known) {
+        Ok(ask) => ask,
+        Err(refusal) => return response::send_error(&cx, &req, &known, refusal),
+    };
+    if let Some(hint) = params.get("id_token_hint") {
+        match hinted_subject(&cx, hint).await? {
+            Some(sub) => ask.hint_sub = Some(sub),
+            None => return response::send_error(&cx, &req, &known, Refusal::IdTokenHintInvalid),
+        }
+    }
+    let standing = Standing {
+        ask,
+        client: known.client,
+        who,
+        is_member: !member.is_empty(),
+        consent: consent::read(&given)?,
+        interaction: None,
+    };
+    go_on(&cx, &req, standing).await
+}
+
+/// Goes on with a request after the person did something.
+async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
+    let standing = interaction_standing(cx, req, id).await?;
+    go_on(cx, req, standing).await
+}
+
+/// Loads an interaction with all that decides its next step.
+///
+/// # Errors
+/// The page for an interaction that is gone or belongs to another browser.
+pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standing, Failure> {
+    let browser = http::browser(cx, req)?;
+    let hash = http::session_hash(cx, req);
+    let [found, who, member, given] = load(
+        &*cx.host.db,
+        [
+            interaction::with_client(id, cx.now),
+            session::live(hash.as_deref(), cx.now),
+            interaction::membership(id, hash.as_deref()),
+            interaction::consent(id, hash.as_deref()),
+        ],
+    )
+    .await?;
+    let (interaction, client) = interaction::read_with_client(&found)?.ok_or(ErrorKind::Interaction)?;
+    if !proto::secret::ct_eq(interaction.browser_hash.as_bytes(), browser.hash.as_bytes()) {
+        return Err(ErrorKind::Interaction.into());
+    }
+    let ask = serde_json::from_str(&interaction.request).map_err(|_| Fault::Bug("a stored request does not parse"))?;
+    Ok(Standing {
+        ask,
+        client,
+        who: Who::from_rows(&who)?,
+        is_member: !member.is_empty(),
+        consent: consent::read(&given)?,
+        interaction: Some(interaction),
+    })
+}
+
+async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> {
+    let next = match standing.next(cx) {
+        Ok(next) => next,
+        Err(failure) if authorize::is_silent(&standing.ask) => match failure {
+            Failure::Refused(refusal) => return response::send_error(cx, req, &standing.known(), refusal),
+            _ => return response::send_error(cx, req, &standing.known(), Refusal::LoginRequired),
+        },
+        Err(failure) => return Err(failure),
+    };
+    if let Some(who) = standing.who.as_ref().filter(|_| next == Next::Grant) {
+        return grant::issue_code(cx, req, &standing, who).await;
+    }
+    if let Some(refusal) = prompt::silent_refusal(next).filter(|_| authorize::is_silent(&standing.ask)) {
+        return response::send_error(cx, req, &standing.known(), refusal);
+    }
+    match &standing.interaction {
+        Some(interaction) => Ok(ask_person(&interaction.id)),
+        None => wait(cx, req, &standing).await,
+    }
+}
+
+fn ask_person(interaction_id: &str) -> Resp {
+    respond::see_other(&format!("/interaction?interaction={interaction_id}"))
+}
+
+/// Stores the request, bound to this browser, until the person has done what is asked.
+async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> {
+    let browser = http::browser(cx, req)?;
+    let interaction = Interaction {
+        id: cx.host.random_token()?,
+        browser_hash: browser.hash.clone(),
+        request: serde_json::to_string(&standing.ask).map_err(|_| Fault::Bug("a request cannot be stored"))?,
+        user_id: None,
+        account_selected_at: None,
+        consented_at: None,
+        created_at: cx.now,
+    };
+    cx.host.db.query(interaction::insert(&interaction, &standing.client.id)).await?;
+    let mut resp = ask_person(&interaction.id);
+    browser.remember(cx, resp.headers_mut());
+    Ok(resp)
+}
+
+/// The subject of an ID token of ours; its times do not matter (OpenID Connect Core §3.1.2.1).
+async fn hinted_subject(cx: &Cx, hint: &str) -> Result<Option<String>, Failure> {
+    let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, hint).await?;
+    Ok(claims.filter(|c| c.get("iss").and_then(|v| v.as_str()) == Some(cx.issuer())).and_then(|c| {
+        c.get("sub").and_then(|v| v.as_str()).map(str::to_owned)
+    }))
+}
+
+/// The page for a client or callback that is not proven. A signed-in admin sees what to mend.
+fn refuse(
+    cx: &Cx,
+    req: &Req,
+    refusal: Refusal,
+    params: &Params,
+    client: Option<&Client>,
+    who: Option<&Who>,
+) -> Resp {
+    tracing::info!(request_id = cx.request_id, refusal = ?refusal, "authorization request refused");
+    let mut details = vec![Detail { label: DetailLabel::Reason, value: refusal.public().1 }];
+    let registered = client.map(|c| c.callback_urls.join("\n")).unwrap_or_default();
+    if who.is_some_and(|w| w.user.is_admin && !w.user.disabled) {
+        if let Some(id) = params.get("client_id") {
+            details.push(Detail { label: DetailLabel::Client, value: client.map_or(id, |c| &c.name) });
+        }
+        if client.is_some() {
+            details.push(Detail { label: DetailLabel::Arrived, value: params.get("redirect_uri").unwrap_or("") });
+            details.push(Detail { label: DetailLabel::Registered, value: &registered });
+            details.push(Detail { label: DetailLabel::ChangeAt, value: "PUT /api/oidc/clients/{id}: callbackURLs" });
+        }
+    }
+    page_error::with_details(cx, req, page_error::kind_of(refusal), details)
+}

@@ -1,0 +1,18 @@
+//! `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
+//! (OpenID Connect Discovery §4, RFC 8414 §3): the same document.
+
+use crate::failure::Failure;
+use crate::http::{Cx, Req, Resp, respond};
+use crate::keyring;
+use http::StatusCode;
+use proto::oidc::discovery;
+
+/// The document.
+///
+/// # Errors
+/// A fault if the store fails.
+pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
+    let active = keyring::active(&cx.host, cx.now).await?.alg;
+    let internal = cx.host.settings.internal_app_url.as_str();
+    Ok(respond::json(StatusCode::OK, &discovery::document(cx.issuer(), internal, &[active])))
+}

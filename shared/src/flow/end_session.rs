@@ -1,0 +1,101 @@
+//! `GET` and `POST /api/oidc/end-session` (OpenID Connect RP-Initiated Logout 1.0).
+
+use super::query_and_body;
+use crate::failure::Failure;
+use crate::http::{self, Cx, Req, Resp, respond};
+use crate::keyring;
+use crate::store::client::{self, Client};
+use crate::store::session::{self, Who};
+use crate::store::{grant, load, save};
+use proto::form::{Params, render_query};
+use proto::jose::jwt::TokenType;
+use proto::uri::{self, RedirectUri};
+use serde_json::{Map, Value};
+
+/// Ends the session that the ID token speaks of. Without a token that fits the session the person is asked
+/// first, on `/logout`, so that no other site can sign anybody out.
+///
+/// # Errors
+/// A fault.
+pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let params = query_and_body(&req)?;
+    let hint = match params.get("id_token_hint") {
+        Some(token) => hint(&cx, token).await?,
+        None => None,
+    };
+    let client_id = hint.as_ref().map(|h| h.client_id.as_str()).or_else(|| params.get("client_id"));
+    let hash = http::session_hash(&cx, &req);
+    let [client, who] = load(
+        &*cx.host.db,
+        [client::by_id(client_id.unwrap_or("")), session::live(hash.as_deref(), cx.now)],
+    )
+    .await?;
+    let client = Client::from_rows(&client)?;
+    let who = Who::from_rows(&who)?;
+    let consistent = params.get("client_id").is_none_or(|id| hint.as_ref().is_none_or(|h| h.client_id == id));
+    let (Some(hint), Some(client), true) = (hint, client, consistent) else { return Ok(ask(&params)) };
+    // The hint must be of this very person: an old token of another account signs nobody out.
+    let stmts = match &who {
+        Some(who) if who.user.id != hint.sub => return Ok(ask(&params)),
+        Some(who) => session::end(&who.session.id, cx.now),
+        None => hint
+            .sid
+            .as_ref()
+            .map(|sid| vec![grant::revoke_of_session_and_client(sid, &client.id, cx.now)])
+            .unwrap_or_default(),
+    };
+    if !stmts.is_empty() {
+        save(&*cx.host.db, stmts).await?;
+    }
+    let mut resp = respond::see_other(&after_logout(&client, &params));
+    if who.is_some() {
+        http::clear_session_cookie(resp.headers_mut(), &cx.host.settings.app_url);
+    }
+    Ok(resp)
+}
+
+struct Hint {
+    client_id: String,
+    sub: String,
+    sid: Option<String>,
+}
+
+/// An ID token of ours; expired ones count (RP-Initiated Logout §4).
+async fn hint(cx: &Cx, token: &str) -> Result<Option<Hint>, Failure> {
+    let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, token).await?;
+    Ok(claims.and_then(|c| read_hint(&c, cx.issuer())))
+}
+
+fn read_hint(claims: &Map<String, Value>, issuer: &str) -> Option<Hint> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let client_id = claims.get("aud")?.as_array()?.first()?.as_str()?.to_owned();
+    (text("iss")? == issuer).then_some(Hint { client_id, sub: text("sub")?, sid: text("sid") })
+}
+
+/// `/logout`, which takes along what is needed to go back to the client afterwards.
+fn ask(params: &Params) -> Resp {
+    let names = ["client_id", "post_logout_redirect_uri", "state"];
+    let kept: Vec<(&str, &str)> = names.into_iter().filter_map(|n| params.get(n).map(|v| (n, v))).collect();
+    let query = render_query(&kept);
+    respond::see_other(&if query.is_empty() { "/logout".to_owned() } else { format!("/logout?{query}") })
+}
+
+/// Where the browser goes after the session has ended: a registered address, else our own page.
+/// Without a request for one, the client's first registered address.
+#[must_use]
+pub fn after_logout(client: &Client, params: &Params) -> String {
+    let own = "/logout".to_owned();
+    let Some(asked) = params.get("post_logout_redirect_uri") else {
+        let first = client.logout_callback_urls.iter().find(|u| !u.contains('*'));
+        return first.and_then(|u| RedirectUri::parse(u).ok()).map_or(own, |u| u.as_str().to_owned());
+    };
+    let patterns = client.logout_callback_urls.iter().map(String::as_str);
+    let Some(target) = RedirectUri::parse(asked).ok().and_then(|uri| uri::matches(patterns, &uri)) else { return own };
+    match params.get("state") {
+        Some(state) => {
+            let separator = if target.contains('?') { '&' } else { '?' };
+            format!("{target}{separator}{}", render_query(&[("state", state)]))
+        }
+        None => target,
+    }
+}

@@ -1,0 +1,75 @@
+//! The last step of an authorization request: the grant and its code.
+
+use super::authorize::Standing;
+use super::response;
+use crate::failure::{Failure, Fault};
+use crate::http::{Cx, Req, Resp};
+use crate::pages::ErrorKind;
+use crate::ports::DbError;
+use crate::store::audit::{self, Event};
+use crate::store::grant::{CODE_LIFETIME_S, Code, Grant};
+use crate::store::session::Who;
+use crate::store::{client, consent, interaction, save};
+use proto::hash::sha256_b64;
+use serde_json::json;
+
+/// Grants the request and sends the code to the client. Interaction, consent, grant and code are one batch.
+///
+/// # Errors
+/// The page for an interaction that was finished elsewhere, or a fault.
+pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> Result<Resp, Failure> {
+    let (ask, app) = (&standing.ask, &standing.client);
+    let code = cx.host.random_token()?;
+    let grant = Grant {
+        id: cx.host.uuid()?,
+        client_id: app.id.clone(),
+        user_id: who.user.id.clone(),
+        session_id: Some(who.session.id.clone()),
+        scope: ask.scope.clone(),
+        auth_time: who.session.auth_time,
+        amr: who.session.amr.clone(),
+        nonce: ask.nonce.clone(),
+        revoked_at: None,
+    };
+    let code_row = Code {
+        code_hash: sha256_b64(&code),
+        redirect_uri: ask.redirect_uri_sent.clone(),
+        code_challenge: ask.code_challenge.clone(),
+        code_challenge_method: ask.code_challenge.as_ref().map(|_| "S256".to_owned()),
+        expires_at: cx.now.plus(CODE_LIFETIME_S),
+        used_at: None,
+    };
+    let longest_token_s = app.access_token_lifetime_s().max(app.refresh_token_lifetime_s());
+    let scope = merged(standing.consent.as_deref(), &ask.scope);
+    let is_new = standing.consent.as_deref() != Some(&scope);
+    let event = if is_new { Event::NewClientAuthorization } else { Event::ClientAuthorization };
+
+    let mut stmts = Vec::new();
+    if let Some(waiting) = &standing.interaction {
+        stmts.push(interaction::finish(&waiting.id));
+    }
+    stmts.push(consent::put(&who.user.id, &app.id, &scope, cx.now));
+    stmts.push(grant.insert(cx.now, cx.now.plus(longest_token_s)));
+    stmts.push(code_row.insert(&grant.id, cx.now));
+    if ask.code_challenge.is_some() && !app.pkce_enabled && !app.pkce_supported {
+        stmts.push(client::set_pkce_supported(&app.id));
+    }
+    let data = json!({ "clientName": app.name });
+    stmts.push(audit::record(event, &who.user.id, Some(&app.id), &data, cx, req)?);
+    match save(&*cx.host.db, stmts).await {
+        Ok(()) => response::send(cx, req, &standing.known(), &[("code", &code)]),
+        Err(DbError::Lost) => Err(ErrorKind::Interaction.into()),
+        Err(error) => Err(Fault::from(error).into()),
+    }
+}
+
+/// The consent never shrinks by using it.
+fn merged(given: Option<&[String]>, scope: &str) -> Vec<String> {
+    let mut all = given.unwrap_or_default().to_vec();
+    for token in scope.split(' ').filter(|t| !t.is_empty()) {
+        if !all.iter().any(|a| a == token) {
+            all.push(token.to_owned());
+        }
+    }
+    all
+}

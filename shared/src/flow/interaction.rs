@@ -1,0 +1,106 @@
+//! `GET` and `POST /interaction`: the steps between an authorization request and its answer.
+
+use super::authorize::{Standing, interaction_standing};
+use super::{body, frame, query, response};
+use crate::decide::prompt::Next;
+use crate::failure::{Failure, Fault};
+use crate::http::{self, Cx, Req, Resp, respond};
+use crate::login::sign_in;
+use crate::pages::{self, ConsentPage, ErrorKind, SelectAccountPage};
+use crate::ports::DbError;
+use crate::refusal::Refusal;
+use crate::store::{interaction, save, session};
+use ::http::StatusCode;
+use proto::uri::RedirectUri;
+
+fn back_to_authorize(id: &str) -> Resp {
+    respond::see_other(&format!("/authorize?interaction={id}"))
+}
+
+/// Shows the outstanding step.
+///
+/// # Errors
+/// The page for an interaction that is gone, or what the next step refuses.
+pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let params = query(&req)?;
+    let id = params.get("interaction").ok_or(ErrorKind::Interaction)?;
+    let standing = interaction_standing(&cx, &req, id).await?;
+    match standing.next(&cx)? {
+        Next::Authenticate => {
+            let who = standing.who.as_ref();
+            sign_in::page_for_interaction(&cx, &req, id, &standing, who, None).await
+        }
+        Next::SelectAccount => Ok(select_account_page(&cx, &req, id, &standing)),
+        Next::Consent => Ok(consent_page(&cx, &req, id, &standing)),
+        Next::Grant => Ok(back_to_authorize(id)),
+    }
+}
+
+fn select_account_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
+    let user = standing.who.as_ref().map(|w| &w.user);
+    let html = pages::render(&SelectAccountPage {
+        frame: frame(cx, req),
+        client: &standing.client.name,
+        name: user.map_or("", |u| u.shown_name()),
+        login: user.map_or("", |u| u.email.as_deref().unwrap_or(&u.username)),
+        interaction: id,
+    });
+    respond::page(StatusCode::OK, html, response::form_action(&standing.ask.redirect_uri))
+}
+
+fn consent_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
+    let uri = RedirectUri::parse(&standing.ask.redirect_uri).ok();
+    let host = uri.as_ref().and_then(|u| u.url().host_str().map(|host| match u.url().port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }));
+    let scope = standing.ask.scope();
+    let html = pages::render(&ConsentPage {
+        frame: frame(cx, req),
+        client: &standing.client.name,
+        description: Some(standing.client.description.as_str()).filter(|d| !d.is_empty()),
+        redirect_host: host.as_deref().unwrap_or(&standing.ask.redirect_uri),
+        account: standing.who.as_ref().map_or("", |w| w.user.shown_name()),
+        scopes: scope.iter().collect(),
+        interaction: id,
+    });
+    respond::page(StatusCode::OK, html, response::form_action(&standing.ask.redirect_uri))
+}
+
+/// Takes the person's answer.
+///
+/// # Errors
+/// The page for an interaction that is gone or an answer that fits no step.
+pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let params = body(&req)?;
+    let id = params.get("interaction").ok_or(ErrorKind::Interaction)?;
+    let standing = interaction_standing(&cx, &req, id).await?;
+    let next = standing.next(&cx)?;
+    let Some(who) = &standing.who else { return Ok(respond::see_other(&format!("/interaction?interaction={id}"))) };
+    match (params.get("action"), next) {
+        (Some("allow"), Next::Consent) => save_one(&cx, interaction::give_consent(id, who, cx.now)).await?,
+        (Some("continue"), Next::SelectAccount) => save_one(&cx, interaction::select_account(id, who, cx.now)).await?,
+        (Some("deny"), _) => {
+            save_one(&cx, interaction::finish(id)).await?;
+            return response::send_error(&cx, &req, &standing.known(), Refusal::Denied);
+        }
+        (Some("switch_account"), _) => {
+            save(&*cx.host.db, session::end(&who.session.id, cx.now)).await?;
+            let mut resp = respond::see_other(&format!("/interaction?interaction={id}"));
+            http::clear_session_cookie(resp.headers_mut(), &cx.host.settings.app_url);
+            return Ok(resp);
+        }
+        // A double click or the back button: the step is done already.
+        (Some("allow" | "continue"), _) => {}
+        _ => return Err(ErrorKind::Request.into()),
+    }
+    Ok(back_to_authorize(id))
+}
+
+async fn save_one(cx: &Cx, stmt: crate::db::Stmt) -> Result<(), Failure> {
+    match cx.host.db.query(stmt).await {
+        Ok(_) => Ok(()),
+        Err(DbError::Lost) => Err(ErrorKind::Interaction.into()),
+        Err(error) => Err(Fault::from(error).into()),
+    }
+}

@@ -1,0 +1,67 @@
+//! The endpoints of OAuth and OpenID Connect, one file each, named as in the specifications: thin shells that
+//! load, ask `decide`, and save.
+
+pub mod authorize;
+pub mod discovery;
+pub mod end_session;
+pub mod grant;
+pub mod health;
+pub mod interaction;
+pub mod jwks;
+pub mod oauth_error;
+pub mod page_error;
+pub mod response;
+pub mod token;
+pub mod userinfo;
+
+use crate::failure::Failure;
+use crate::http::{Cx, Req};
+use crate::pages::{self, Frame, WrongAddress};
+use crate::refusal::Refusal;
+use http::header;
+use proto::form::{self, Params};
+
+/// What every page has around its content, for this visitor.
+#[must_use]
+pub fn frame<'a>(cx: &'a Cx, req: &'a Req) -> Frame<'a> {
+    let app_url = &cx.host.settings.app_url;
+    // A proxy may drop the port; one that differs is another origin, where no passkey works.
+    let opened = req.header(header::HOST).filter(|h| h.contains(':') && !h.eq_ignore_ascii_case(app_url.authority()));
+    Frame {
+        messages: pages::negotiate(req.header(header::ACCEPT_LANGUAGE)),
+        app_name: &cx.host.settings.app_name,
+        theme: None,
+        wrong_address: opened.map(|opened| WrongAddress { opened, configured: app_url.as_str() }),
+    }
+}
+
+/// Parameters of the query.
+///
+/// # Errors
+/// [`Refusal::MalformedParameters`].
+pub fn query(req: &Req) -> Result<Params, Failure> {
+    Ok(Params::parse(req.uri.query().unwrap_or("")).map_err(|_| Refusal::MalformedParameters)?)
+}
+
+/// Parameters of an `application/x-www-form-urlencoded` body.
+///
+/// # Errors
+/// [`Refusal::MalformedParameters`], also for other content types.
+pub fn body(req: &Req) -> Result<Params, Failure> {
+    if !req.header(header::CONTENT_TYPE).is_some_and(form::is_form) {
+        return Err(Refusal::MalformedParameters.into());
+    }
+    Ok(Params::parse(&req.body).map_err(|_| Refusal::MalformedParameters)?)
+}
+
+/// Parameters of the query on GET, of query and body together on POST; one that comes in both is refused.
+///
+/// # Errors
+/// [`Refusal::MalformedParameters`].
+pub fn query_and_body(req: &Req) -> Result<Params, Failure> {
+    let query = query(req)?;
+    if req.method != http::Method::POST || req.body.is_empty() {
+        return Ok(query);
+    }
+    Ok(Params::merge(query, body(req)?).map_err(|_| Refusal::MalformedParameters)?)
+}

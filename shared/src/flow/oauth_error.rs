@@ -1,0 +1,64 @@
+//! Errors in the shape of RFC 6749 §5.2 and RFC 6750 §3.
+
+use crate::api::error::ApiError;
+use crate::http::{Req, Resp, respond};
+use crate::refusal::Refusal;
+use http::{HeaderValue, StatusCode, header};
+use proto::oauth::ErrorCode;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    error_description: &'static str,
+}
+
+fn answer(status: u16, code: ErrorCode, description: &'static str) -> Resp {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut resp = respond::json(status, &Body { error: code.as_str(), error_description: description });
+    resp.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    resp
+}
+
+/// The answer to a broken rule.
+#[must_use]
+pub fn response(refusal: Refusal, req: &Req) -> Resp {
+    let (code, description) = refusal.public();
+    let mut resp = answer(code.http_status(), code, description);
+    let challenge = match refusal {
+        // RFC 6750 §3: a request without a token learns only which scheme to use.
+        Refusal::TokenMissing => Some("Bearer".to_owned()),
+        Refusal::TokenInvalid | Refusal::TokenScopeInsufficient => {
+            Some(format!("Bearer error=\"{code}\", error_description=\"{description}\""))
+        }
+        // RFC 6749 §5.2: only a client that used the header is answered with its scheme.
+        Refusal::ClientSecretWrong | Refusal::ClientAuthMissing | Refusal::ClientAuthMalformed
+            if req.headers.contains_key(header::AUTHORIZATION) =>
+        {
+            Some("Basic realm=\"token\", charset=\"UTF-8\"".to_owned())
+        }
+        _ => None,
+    };
+    if let Some(value) = challenge.and_then(|c| HeaderValue::from_str(&c).ok()) {
+        resp.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    resp
+}
+
+/// The answer to what went wrong before the endpoint was reached.
+#[must_use]
+pub fn from_api(error: &ApiError) -> Resp {
+    let description = match error {
+        ApiError::BodyTooLarge => "The request body is too large.",
+        ApiError::RateLimited => "Too many requests.",
+        _ => "The request is malformed.",
+    };
+    let code = if *error == ApiError::RateLimited { ErrorCode::TemporarilyUnavailable } else { ErrorCode::InvalidRequest };
+    answer(error.public().0, code, description)
+}
+
+/// The answer to a fault of ours.
+#[must_use]
+pub fn server_error() -> Resp {
+    answer(500, ErrorCode::ServerError, "Something went wrong on the server.")
+}

@@ -1,0 +1,48 @@
+//! The authorization response (RFC 6749 §4.1.2, RFC 9207, OAuth 2.0 Form Post Response Mode).
+
+use super::frame;
+use crate::decide::authorize::KnownClient;
+use crate::failure::{Failure, Fault};
+use crate::http::{Cx, Req, Resp, respond};
+use crate::pages::{self, FormPostPage, Hidden};
+use crate::refusal::Refusal;
+use http::StatusCode;
+use proto::oauth::response_mode::ResponseMode;
+use proto::uri::{RedirectUri, origin_for_csp};
+
+/// Where forms of pages about this client may end up: our answer to a POST may be a redirect to it, and browsers
+/// hold `form-action` against that too.
+#[must_use]
+pub fn form_action(redirect_uri: &str) -> Vec<String> {
+    RedirectUri::parse(redirect_uri).map(|uri| vec![origin_for_csp(&uri)]).unwrap_or_default()
+}
+
+/// Sends `params` to the client with `state` and `iss`.
+///
+/// # Errors
+/// A fault if the proven redirect URI cannot be used, which is a bug.
+pub fn send(cx: &Cx, req: &Req, known: &KnownClient, params: &[(&str, &str)]) -> Result<Resp, Failure> {
+    let mut all = params.to_vec();
+    if let Some(state) = &known.state {
+        all.push(("state", state));
+    }
+    all.push(("iss", cx.issuer()));
+    let uri = RedirectUri::parse(&known.redirect_uri).map_err(|_| Fault::Bug("a proven redirect URI does not parse"))?;
+    if known.response_mode != ResponseMode::FormPost {
+        return Ok(respond::see_other(&known.response_mode.redirect_to(&uri, &all)));
+    }
+    let hidden = all.iter().map(|(name, value)| Hidden { name, value }).collect();
+    let page = FormPostPage::new(frame(cx, req), uri.url(), hidden)
+        .ok_or(Fault::Bug("a proven redirect URI has a scheme that browsers run"))?;
+    Ok(respond::page(StatusCode::OK, pages::render(&page), form_action(&known.redirect_uri)))
+}
+
+/// Sends an error to the client (RFC 6749 §4.1.2.1).
+///
+/// # Errors
+/// As [`send`].
+pub fn send_error(cx: &Cx, req: &Req, known: &KnownClient, refusal: Refusal) -> Result<Resp, Failure> {
+    let (code, description) = refusal.public();
+    tracing::info!(request_id = cx.request_id, client = known.client.id, refusal = ?refusal, "authorization refused");
+    send(cx, req, known, &[("error", code.as_str()), ("error_description", description)])
+}

@@ -1,0 +1,91 @@
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3).
+
+use super::issue::{self, Basis, Nonce};
+use crate::decide::claims;
+use crate::decide::code::{self, Redemption};
+use crate::failure::{Failure, Fault};
+use crate::http::{Cx, Req, Resp};
+use crate::ports::DbError;
+use crate::refusal::Refusal;
+use crate::store::audit::{self, Event};
+use crate::store::grant::{self, By, Grant};
+use crate::store::user::User;
+use crate::store::{client, load, save};
+use proto::form::Params;
+use proto::hash::sha256_b64;
+use proto::oauth::client_auth::ClientCredentials;
+use proto::oauth::scope::Scope;
+use serde_json::json;
+
+/// Redeems a code. Client, code and person are one load; using the code up and the refresh token are one save.
+///
+/// # Errors
+/// The rule that was broken, or a fault. A failed client authentication leaves the code as it was.
+pub async fn exchange(
+    cx: &Cx,
+    req: &Req,
+    params: &Params,
+    credentials: &ClientCredentials,
+) -> Result<Resp, Failure> {
+    let code_hash = sha256_b64(params.get("code").ok_or(Refusal::GrantMissing)?);
+    let by = By::CodeHash(&code_hash);
+    let [client, secrets, stored, user, groups, custom] = load(
+        &*cx.host.db,
+        [
+            client::by_id(credentials.id()),
+            client::secrets(credentials.id()),
+            grant::by_code(&code_hash),
+            grant::user(by),
+            grant::groups(by),
+            grant::custom_claims(by),
+        ],
+    )
+    .await?;
+    let client = super::authenticate(cx, credentials, &client, &secrets)?;
+    let stored = grant::read_code(&stored)?;
+    let sent =
+        Redemption { redirect_uri: params.get("redirect_uri"), code_verifier: params.get("code_verifier") };
+    if let Err(refusal) = code::redeem(stored.as_ref(), &client, sent, cx.now) {
+        if let Some((_, grant)) = stored.as_ref().filter(|_| refusal == Refusal::CodeAlreadyUsed) {
+            revoke(cx, req, grant).await?;
+        }
+        return Err(refusal.into());
+    }
+    let (_, grant) = stored.ok_or(Refusal::CodeUnknown)?;
+    let user = user.first().map(User::from_row).transpose()?;
+    let groups = claims::groups(&groups)?;
+    code::person(user.as_ref(), &client, groups.is_member)?;
+    let user = user.ok_or(Refusal::AccountUnavailable)?;
+
+    let scope = Scope::parse(&grant.scope).map_err(|_| Fault::Bug("a stored scope does not parse"))?;
+    let user = claims::user(&user, groups, &custom, cx.issuer())?;
+    let basis = Basis { client: &client, grant: &grant, scope: &scope, user: &user, nonce: Nonce::Repeated };
+    let tokens = issue::tokens(cx, &basis).await?;
+    let refresh_token = cx.host.random_token()?;
+    let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
+    let saved = save(
+        &*cx.host.db,
+        vec![
+            grant::use_code(&code_hash, cx.now),
+            grant::insert_refresh(&sha256_b64(&refresh_token), &grant.id, cx.now, expires_at),
+        ],
+    )
+    .await;
+    match saved {
+        Ok(()) => Ok(tokens.respond(&refresh_token)?),
+        Err(DbError::Lost) => {
+            // Somebody redeemed it between our load and our save: the same as a second use.
+            revoke(cx, req, &grant).await?;
+            Err(Refusal::CodeAlreadyUsed.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// RFC 6749 §4.1.2: a code that comes twice takes back what was issued from it.
+async fn revoke(cx: &Cx, req: &Req, grant: &Grant) -> Result<(), Failure> {
+    tracing::warn!(request_id = cx.request_id, client = grant.client_id, grant = grant.id, "authorization code came twice");
+    let data = json!({ "kind": "authorization_code" });
+    let entry = audit::record(Event::TokenReuse, &grant.user_id, Some(&grant.client_id), &data, cx, req)?;
+    Ok(save(&*cx.host.db, vec![grant::revoke(&grant.id, "code_reuse", cx.now), entry]).await?)
+}

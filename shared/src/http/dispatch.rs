@@ -1,0 +1,308 @@
+//! From an HTTP request to a handler and back: the columns of the route table are carried out here, once.
+
+use super::csrf::{self, Origin};
+use super::routes::{Auth, Cache, Cors, ROUTES, Route, Shape};
+use super::types::{Cx, Peer, Req, Resp};
+use super::{ContentSecurity, cookies, peer, respond, security};
+use crate::api::error::ApiError;
+use crate::failure::Failure;
+use crate::flow;
+use crate::host::Host;
+use crate::log;
+use crate::pages::ErrorKind;
+use crate::ports::Verdict;
+use crate::store::session::{self, Who};
+use axum::body::Body;
+use axum::extract::RawPathParams;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Builds the router of a host from the route table. The host puts a [`Peer`] into each request's extensions.
+#[must_use]
+pub fn router(host: Arc<Host>) -> axum::Router {
+    let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
+    for route in ROUTES {
+        by_path.entry(route.path).or_default().push(route);
+    }
+    let mut router = axum::Router::new();
+    for (path, routes) in by_path {
+        let host = host.clone();
+        let handler = move |params: RawPathParams, request: Request<Body>| {
+            let host = host.clone();
+            let routes = routes.clone();
+            let params = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+            async move { serve(host, &routes, params, request).await.map(Body::from) }
+        };
+        router = router.route(path, axum::routing::any(handler));
+    }
+    router.fallback(move |request: Request<Body>| {
+        let host = host.clone();
+        async move { serve(host, &[], BTreeMap::new(), request).await.map(Body::from) }
+    })
+}
+
+/// The two ways of having no route.
+static NO_API: Route = Route::missing(Shape::Api);
+static NO_PAGE: Route = Route::missing(Shape::Page);
+
+fn choose(routes: &[&'static Route], method: &Method, path: &str) -> Result<&'static Route, &'static Route> {
+    let wanted = if method == Method::HEAD { &Method::GET } else { method };
+    if let Some(route) = routes.iter().find(|r| r.method == *wanted) {
+        return Ok(route);
+    }
+    let missing = if path.starts_with("/api/") || path.starts_with("/.well-known/") { &NO_API } else { &NO_PAGE };
+    Err(missing)
+}
+
+async fn serve(
+    host: Arc<Host>,
+    routes: &[&'static Route],
+    params: BTreeMap<String, String>,
+    request: Request<Body>,
+) -> Resp {
+    let began = host.clock.monotonic_ms();
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
+    // Without randomness there is no id, but there must still be an answer.
+    let request_id = host.uuid().unwrap_or_default();
+    let now = host.clock.now();
+    let mut cx = Cx { host, now, request_id, peer, who: None };
+    let mut req =
+        Req { method: parts.method, uri: parts.uri, headers: parts.headers, body: Bytes::new(), params };
+
+    let (route, answer) = match choose(routes, &req.method, req.uri.path()) {
+        Ok(route) => (route, handle(&mut cx, route, &mut req, body).await),
+        Err(_) if req.method == Method::OPTIONS && !routes.is_empty() => {
+            let route = routes.first().copied().unwrap_or(&NO_API);
+            (route, Ok(preflight(routes)))
+        }
+        Err(missing) if routes.is_empty() => (missing, Err(missing_failure(missing))),
+        Err(missing) => (missing, Ok(method_not_allowed(routes, &cx))),
+    };
+    let outcome = log::Outcome::of(&answer);
+    let mut resp = answer.unwrap_or_else(|failure| render(&cx, &req, route, &failure));
+    finish(&cx, route, &req, &mut resp);
+    log::request(&cx, route, &req, &resp, &outcome, cx.host.clock.monotonic_ms().saturating_sub(began));
+    resp
+}
+
+fn missing_failure(route: &Route) -> Failure {
+    match route.shape {
+        Shape::Page => ErrorKind::NotFound.into(),
+        _ => ApiError::NoEndpoint.into(),
+    }
+}
+
+async fn handle(cx: &mut Cx, route: &'static Route, req: &mut Req, body: Body) -> Result<Resp, Failure> {
+    if route.checks_host && !is_own_host(cx, req) {
+        return Ok(wrong_host(cx, route, req));
+    }
+    limit(cx, route, req).await?;
+    if route.origin == Origin::Same && !csrf::is_own_page(&req.headers, &cx.host.settings.app_url) {
+        return Err(refuse(route, ErrorKind::ForeignForm, ApiError::Forbidden));
+    }
+    req.body = read_body(body, route).await?;
+    authenticate(cx, route, req).await?;
+    if cx.who.is_none() && route.auth == Auth::UserPage {
+        let back: String = url::form_urlencoded::byte_serialize(req.uri.path().as_bytes()).collect();
+        return Ok(respond::see_other(&format!("/login?redirect={back}")));
+    }
+    (route.handler)(cx.clone(), req.clone()).await
+}
+
+fn refuse(route: &Route, page: ErrorKind, api: ApiError) -> Failure {
+    if route.shape == Shape::Page { page.into() } else { api.into() }
+}
+
+/// Whether the request names a host that this installation answers to. Ports are left out: proxies drop them.
+fn is_own_host(cx: &Cx, req: &Req) -> bool {
+    let settings = &cx.host.settings;
+    requested_host(req).is_some_and(|authority| {
+        let host = host_of(authority);
+        [&settings.app_url, &settings.internal_app_url].iter().any(|own| host.eq_ignore_ascii_case(own.host()))
+    })
+}
+
+fn requested_host(req: &Req) -> Option<&str> {
+    req.header(header::HOST).or_else(|| req.uri.authority().map(http::uri::Authority::as_str))
+}
+
+/// `host[:port]` without the port; brackets of IPv6 stay, as in URLs.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+fn wrong_host(cx: &Cx, route: &Route, req: &Req) -> Resp {
+    let asked = requested_host(req).unwrap_or("");
+    tracing::warn!(
+        request_id = cx.request_id,
+        asked,
+        app_url = cx.issuer(),
+        "request for another host than APP_URL: set APP_URL to the address people type, and let proxies keep Host"
+    );
+    if route.shape == Shape::Page {
+        return flow::page_error::wrong_address(cx, req, asked);
+    }
+    api_error(cx, &ApiError::WrongHost)
+}
+
+async fn limit(cx: &Cx, route: &Route, req: &Req) -> Result<(), Failure> {
+    if cx.host.settings.disable_rate_limiting {
+        return Ok(());
+    }
+    let key = cx.peer.ip.map_or_else(|| "unknown".to_owned(), peer::fold);
+    let refused = |retry_after_s: u32| {
+        tracing::info!(request_id = cx.request_id, bucket = route.limit.name, retry_after_s, path = req.uri.path(), "rate limited");
+        refuse(route, ErrorKind::TooMany, ApiError::RateLimited)
+    };
+    match cx.host.limit.check(route.limit, &key, cx.now).await {
+        Ok(Verdict::Allowed) => Ok(()),
+        Ok(Verdict::Refused { retry_after_s }) => Err(refused(retry_after_s)),
+        Err(_) if route.limit.fail_closed => Err(refused(1)),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn read_body(body: Body, route: &Route) -> Result<Bytes, Failure> {
+    match Limited::new(body, route.body_limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge.into()),
+        Err(_) => Err(ApiError::InvalidBody.into()),
+    }
+}
+
+async fn authenticate(cx: &mut Cx, route: &Route, req: &Req) -> Result<(), Failure> {
+    if matches!(route.auth, Auth::Public | Auth::Client | Auth::Bearer) {
+        return Ok(());
+    }
+    let hash = cookies::session_hash(cx, req);
+    let rows = match hash.as_deref() {
+        Some(hash) => cx.host.db.query(session::live(Some(hash), cx.now)).await?,
+        None => Vec::new(),
+    };
+    let who = Who::from_rows(&rows)?;
+    match &who {
+        Some(who) if who.user.disabled => return Err(refuse(route, ErrorKind::Forbidden, ApiError::UserDisabled)),
+        Some(who) if route.auth == Auth::Admin && !who.user.is_admin => return Err(ApiError::Forbidden.into()),
+        None if route.auth != Auth::UserPage => return Err(ApiError::NotSignedIn.into()),
+        _ => {}
+    }
+    if let Some(who) = &who {
+        slide(cx, who);
+    }
+    cx.who = who;
+    Ok(())
+}
+
+/// Extends a session that is in use, after the response, at most once a minute.
+pub(crate) fn slide(cx: &Cx, who: &Who) {
+    if cx.now.since(who.session.last_seen_at) < 60 {
+        return;
+    }
+    let touch = session::touch(&who.session.id, cx.now, cx.now.plus(cx.host.settings.session_duration_s));
+    let db = cx.host.db.clone();
+    cx.host.after.run(Box::pin(async move {
+        if let Err(error) = db.query(touch).await {
+            tracing::warn!(%error, "session could not be extended");
+        }
+    }));
+}
+
+fn preflight(routes: &[&'static Route]) -> Resp {
+    let mut resp = respond::empty(StatusCode::NO_CONTENT);
+    resp.headers_mut().insert(header::ALLOW, allow(routes));
+    resp
+}
+
+fn method_not_allowed(routes: &[&'static Route], cx: &Cx) -> Resp {
+    let mut resp = api_error(cx, &ApiError::MethodNotAllowed);
+    resp.headers_mut().insert(header::ALLOW, allow(routes));
+    resp
+}
+
+fn allow(routes: &[&'static Route]) -> HeaderValue {
+    let mut methods: Vec<&str> = routes.iter().map(|r| r.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+fn api_error(cx: &Cx, error: &ApiError) -> Resp {
+    let status = StatusCode::from_u16(error.public().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    respond::json(status, &error.body(&cx.request_id))
+}
+
+fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
+    let mut resp = match (failure, route.shape) {
+        (Failure::Refused(refusal), Shape::Page) => flow::page_error::refusal(cx, req, *refusal),
+        (Failure::Refused(refusal), _) => flow::oauth_error::response(*refusal, req),
+        (Failure::Page(error), _) => flow::page_error::page(cx, req, *error),
+        (Failure::Api(ApiError::BodyTooLarge | ApiError::InvalidBody), Shape::Page) => {
+            flow::page_error::page(cx, req, ErrorKind::Request)
+        }
+        (Failure::Api(error), Shape::OAuth) => flow::oauth_error::from_api(error),
+        (Failure::Api(error), _) => api_error(cx, error),
+        (Failure::Fault(_), Shape::Page) => flow::page_error::page(cx, req, ErrorKind::Internal),
+        (Failure::Fault(_), Shape::OAuth) => flow::oauth_error::server_error(),
+        (Failure::Fault(_), Shape::Api) => api_error(cx, &ApiError::Internal),
+    };
+    if resp.status() == StatusCode::TOO_MANY_REQUESTS {
+        resp.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    resp
+}
+
+fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
+    let policy = resp.extensions_mut().remove::<ContentSecurity>().unwrap_or(ContentSecurity::Nothing);
+    let headers = resp.headers_mut();
+    security::apply(headers, &policy, cx.host.settings.app_url.is_https());
+    if let Ok(id) = HeaderValue::from_str(&cx.request_id) {
+        headers.insert("x-request-id", id);
+    }
+    let cacheable = matches!(route.cache, Cache::Public(_)) && resp.status().is_success();
+    let headers = resp.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        let value = match route.cache {
+            Cache::Public(seconds) if cacheable => HeaderValue::from_str(&format!("public, max-age={seconds}"))
+                .unwrap_or(HeaderValue::from_static("no-store")),
+            Cache::NoStore => HeaderValue::from_static("no-store"),
+            _ => HeaderValue::from_static("private, no-store"),
+        };
+        headers.insert(header::CACHE_CONTROL, value);
+    }
+    if route.cors == Cors::Any {
+        cors(headers, req);
+    }
+    if req.method == Method::HEAD {
+        let length = resp.body().len();
+        *resp.body_mut() = Bytes::new();
+        resp.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+/// Any origin may read, never with cookies; the routes authenticate by header or body. `null` is nobody
+/// (sandboxed frames, data: pages).
+fn cors(headers: &mut http::HeaderMap, req: &Req) {
+    if req.header(header::ORIGIN) == Some("null") {
+        return;
+    }
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
+    if req.method == Method::OPTIONS {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static("Authorization, Content-Type, DPoP"),
+        );
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    }
+}
+

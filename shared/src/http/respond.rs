@@ -1,0 +1,55 @@
+//! Small builders of responses.
+
+use super::{ContentSecurity, Resp};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Resp {
+    let mut resp = Response::new(body);
+    *resp.status_mut() = status;
+    resp.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    resp
+}
+
+/// A response without body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Resp {
+    let mut resp = Response::new(Bytes::new());
+    *resp.status_mut() = status;
+    resp
+}
+
+/// JSON, exactly `application/json`.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> Resp {
+    // Our response types have string keys and no failing serialiser, so this cannot fail.
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    with_type(status, "application/json", text.into())
+}
+
+/// A page. `form_action` are further origins its forms may end at.
+#[must_use]
+pub fn page(status: StatusCode, html: String, form_action: Vec<String>) -> Resp {
+    let mut resp = with_type(status, "text/html; charset=utf-8", html.into());
+    resp.extensions_mut().insert(ContentSecurity::Page { form_action });
+    resp
+}
+
+/// Plain text.
+#[must_use]
+pub fn text(status: StatusCode, body: String) -> Resp {
+    with_type(status, "text/plain; charset=utf-8", body.into())
+}
+
+/// 303 See Other: the browser goes on with GET (RFC 9110 §15.4.4; RFC 9700 §4.12 asks for 303, never 307).
+/// An address that is no header text gives an empty 500.
+#[must_use]
+pub fn see_other(location: &str) -> Resp {
+    let Ok(value) = HeaderValue::from_str(location) else {
+        return empty(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let mut resp = empty(StatusCode::SEE_OTHER);
+    resp.headers_mut().insert(header::LOCATION, value);
+    resp
+}

@@ -1,0 +1,257 @@
+//! THE route table: what exists, who may use it, and what guards it. Nothing else decides these things.
+
+use super::csrf::Origin;
+use super::types::{Cx, Req, Resp};
+use crate::api::{clients, users};
+use crate::failure::{Failure, Fault};
+use crate::flow::{authorize, discovery, end_session, health, interaction, jwks, token, userinfo};
+use crate::login::{account, setup, sign_in, sign_out};
+use crate::ports::Bucket;
+use http::Method;
+use std::future::Future;
+use std::pin::Pin;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Anybody; the handler looks at the session itself if it matters.
+    Public,
+    /// A client of OAuth; the handler authenticates it.
+    Client,
+    /// The bearer of an access token; the handler verifies it.
+    Bearer,
+    /// A signed-in person; others get 401.
+    User,
+    /// A signed-in person; others are sent to the sign-in page.
+    UserPage,
+    /// A signed-in admin.
+    Admin,
+}
+
+/// Which other origins may read the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cors {
+    /// None.
+    None,
+    /// Any, without cookies.
+    Any,
+}
+
+/// How long the answer may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// `no-store`, alone.
+    NoStore,
+    /// `private, no-store`.
+    Private,
+    /// Public, for some seconds.
+    Public(u32),
+}
+
+/// What errors look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A page.
+    Page,
+    /// JSON of our API.
+    Api,
+    /// JSON of OAuth.
+    OAuth,
+}
+
+/// What a handler gives.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Resp, Failure>> + Send>>;
+
+/// One row of the table.
+pub struct Route {
+    /// Method; GET also serves HEAD.
+    pub method: Method,
+    /// Path, with `{name}` for parameters.
+    pub path: &'static str,
+    /// Who may use it.
+    pub auth: Auth,
+    /// Whose pages may send the request.
+    pub origin: Origin,
+    /// Who may read the answer.
+    pub cors: Cors,
+    /// How long it may be kept.
+    pub cache: Cache,
+    /// Flood shield.
+    pub limit: &'static Bucket,
+    /// Largest body taken, in bytes.
+    pub body_limit: usize,
+    /// Errors.
+    pub shape: Shape,
+    /// Whether the `Host` must be ours; only the health check may be asked for by address.
+    pub checks_host: bool,
+    /// What it is for: the summary in the API description.
+    pub summary: &'static str,
+    /// The handler.
+    pub handler: fn(Cx, Req) -> Answer,
+}
+
+const fn bucket(name: &'static str, count: u32, period_s: u32, burst: u32, fail_closed: bool) -> Bucket {
+    Bucket { name, count, period_s, burst, fail_closed }
+}
+
+/// Everything without a bucket of its own.
+pub static API: Bucket = bucket("api", 100, 1, 300, false);
+/// Signing in.
+pub static SIGN_IN: Bucket = bucket("webauthn-login", 1, 5, 10, true);
+/// Making accounts.
+pub static SIGN_UP: Bucket = bucket("signup", 2, 60, 10, true);
+
+/// Bodies of forms and token requests.
+const FORM: usize = 64 * 1024;
+/// Bodies of the JSON API.
+const JSON: usize = 256 * 1024;
+/// Requests without a body.
+const NONE: usize = 0;
+
+fn nothing(_: Cx, _: Req) -> Answer {
+    Box::pin(async { Err(Fault::Bug("a row without handler was called").into()) })
+}
+
+impl Route {
+    /// The row that stands for a path which no row has.
+    #[must_use]
+    pub const fn missing(shape: Shape) -> Self {
+        Self {
+            method: Method::GET,
+            path: "(none)",
+            auth: Auth::Public,
+            origin: Origin::Any,
+            cors: Cors::None,
+            cache: Cache::Private,
+            limit: &API,
+            body_limit: NONE,
+            shape,
+            checks_host: false,
+            summary: "",
+            handler: nothing,
+        }
+    }
+}
+
+const fn row(
+    method: Method,
+    path: &'static str,
+    auth: Auth,
+    shape: Shape,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
+    Route { method, path, auth, shape, summary, handler, checks_host: true, ..Route::missing(shape) }
+}
+
+/// A page.
+const fn page(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    row(Method::GET, path, Auth::Public, Shape::Page, summary, handler)
+}
+
+/// A form of a page.
+const fn form(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    let row = row(Method::POST, path, Auth::Public, Shape::Page, summary, handler);
+    Route { origin: Origin::Same, body_limit: FORM, ..row }
+}
+
+/// An endpoint that apps read without secrets.
+const fn document(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    let row = row(Method::GET, path, Auth::Public, Shape::OAuth, summary, handler);
+    Route { cors: Cors::Any, cache: Cache::Public(300), ..row }
+}
+
+/// An endpoint of OAuth that apps post to or read with a token.
+const fn oauth(method: Method, path: &'static str, auth: Auth, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    let row = row(method, path, auth, Shape::OAuth, summary, handler);
+    Route { cors: Cors::Any, cache: Cache::NoStore, body_limit: FORM, ..row }
+}
+
+/// A route of the JSON API for admins.
+const fn admin(method: Method, path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    let origin = if matches!(method, Method::GET) { Origin::Any } else { Origin::Same };
+    let row = row(method, path, Auth::Admin, Shape::Api, summary, handler);
+    Route { origin, body_limit: JSON, ..row }
+}
+
+const fn limited(limit: &'static Bucket, row: Route) -> Route {
+    Route { limit, ..row }
+}
+
+macro_rules! h {
+    ($handler:path) => {
+        |cx, req| Box::pin($handler(cx, req))
+    };
+}
+
+/// The table.
+pub static ROUTES: &[Route] = &[
+    // pages
+    page("/", "Leads to the account or to the sign-in page", h!(sign_out::home)),
+    page("/setup", "Form for the first account", h!(setup::show)),
+    limited(&SIGN_UP, form("/setup", "Makes the first account", h!(setup::submit))),
+    page("/login", "Sign-in page", h!(sign_in::show)),
+    limited(&SIGN_IN, form("/login", "Signs in with a passkey", h!(sign_in::submit))),
+    page("/interaction", "The step an authorization request waits for", h!(interaction::show)),
+    form("/interaction", "Takes the person's answer to that step", h!(interaction::answer)),
+    Route {
+        auth: Auth::UserPage,
+        ..page("/settings/account", "The account and its passkeys", h!(account::show))
+    },
+    limited(
+        &SIGN_IN,
+        Route {
+            auth: Auth::UserPage,
+            ..form("/settings/account/passkeys", "Adds a passkey", h!(account::add_passkey))
+        },
+    ),
+    page("/logout", "Asks before signing out", h!(sign_out::show)),
+    form("/logout", "Signs out", h!(sign_out::submit)),
+    // OAuth and OpenID Connect
+    page("/authorize", "Authorization endpoint", h!(authorize::handle)),
+    Route { origin: Origin::Any, ..form("/authorize", "Authorization endpoint", h!(authorize::handle)) },
+    oauth(Method::POST, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
+    oauth(Method::GET, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
+    oauth(Method::POST, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
+    Route { cors: Cors::Any, ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle)) },
+    Route {
+        origin: Origin::Any,
+        cors: Cors::Any,
+        ..form("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle))
+    },
+    document("/.well-known/openid-configuration", "Provider metadata", h!(discovery::get)),
+    document("/.well-known/oauth-authorization-server", "Provider metadata", h!(discovery::get)),
+    document("/.well-known/jwks.json", "Keys that tokens are signed with", h!(jwks::get)),
+    // JSON API
+    row(Method::GET, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
+    admin(Method::GET, "/api/oidc/clients", "Lists clients", h!(clients::list)),
+    admin(Method::POST, "/api/oidc/clients", "Makes a client", h!(clients::create)),
+    admin(Method::GET, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
+    admin(Method::PUT, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
+    admin(Method::DELETE, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
+    row(
+        Method::GET,
+        "/api/oidc/clients/{id}/meta",
+        Auth::Public,
+        Shape::Api,
+        "What anybody may know of a client",
+        h!(clients::meta),
+    ),
+    admin(Method::GET, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
+    admin(Method::POST, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
+    admin(
+        Method::DELETE,
+        "/api/oidc/clients/{id}/secrets/{secretId}",
+        "Removes a secret",
+        h!(clients::delete_secret),
+    ),
+    Route {
+        cache: Cache::Public(300),
+        ..row(Method::GET, "/api/openapi.json", Auth::Public, Shape::Api, "This description", h!(health::openapi))
+    },
+    Route {
+        checks_host: false,
+        ..row(Method::GET, "/healthz", Auth::Public, Shape::Api, "204 if the store answers", h!(health::healthz))
+    },
+    page("/robots.txt", "Nothing here is for search engines", h!(health::robots)),
+];

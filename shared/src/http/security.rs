@@ -1,0 +1,56 @@
+//! Security headers, the same constants on both hosts.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The `Content-Security-Policy` of a response. No policy has inline script or style; none needs a nonce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContentSecurity {
+    /// Not a page: nothing may load.
+    Nothing,
+    /// One of our pages. `form_action` are further sources that a POST from the page may end at: browsers
+    /// apply `form-action` to the redirect after the POST too.
+    Page {
+        /// Sources such as `https://app.example` or `com.example.app:`.
+        form_action: Vec<String>,
+    },
+}
+
+impl ContentSecurity {
+    fn render(&self) -> String {
+        match self {
+            Self::Nothing => "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'".into(),
+            Self::Page { form_action } => {
+                let more: String = form_action.iter().map(|s| format!(" {s}")).collect();
+                format!(
+                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{more}"
+                )
+            }
+        }
+    }
+}
+
+const FIXED: &[(&str, &str)] = &[
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()"),
+];
+
+/// Adds the headers that every response carries.
+pub(crate) fn apply(headers: &mut HeaderMap, policy: &ContentSecurity, https: bool) {
+    for (name, value) in FIXED {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(
+            http::header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    // A source that is no header text leaves the strictest policy.
+    let csp = HeaderValue::from_str(&policy.render())
+        .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    headers.insert(http::header::CONTENT_SECURITY_POLICY, csp);
+}

@@ -1,0 +1,175 @@
+//! The signing keys of this installation: made once, sealed at rest, cached for a minute in memory.
+
+use crate::failure::{Failure, Fault};
+use crate::host::Host;
+use crate::ports::Signer;
+use crate::store::signing_key::{self, SigningKey};
+use proto::jose::{Alg, Jwk, jws, thumbprint, verify::VerifyingKey};
+use proto::time::UnixTime;
+use proto::{b64, hash};
+use serde::Serialize;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use zeroize::Zeroizing;
+
+/// How long keys are believed before they are read again, in seconds. A new key is published before it is used,
+/// so nobody meets one that is unknown for so long.
+const FRESH_S: i64 = 60;
+
+/// A key in use.
+pub struct HeldKey {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// Algorithm.
+    pub alg: Alg,
+    /// Public half, as published.
+    pub public: Jwk,
+    /// Public half, ready to verify.
+    pub verifying: VerifyingKey,
+    /// Whether new tokens are signed with it.
+    pub active: bool,
+    private_sealed: String,
+    signer: OnceLock<Arc<dyn Signer>>,
+}
+
+type Keys = Arc<[Arc<HeldKey>]>;
+
+/// The cache. One per process or isolate.
+#[derive(Default)]
+pub struct Keyring {
+    cached: Mutex<Option<(UnixTime, Keys)>>,
+}
+
+impl Keyring {
+    fn lock(&self) -> MutexGuard<'_, Option<(UnixTime, Keys)>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key_encryption_key(host: &Host) -> Zeroizing<[u8; 32]> {
+    hash::hkdf_sha256(host.settings.encryption_key.expose().as_bytes(), b"latchkey/signing-keys")
+}
+
+/// All published keys. The first call of an installation makes the key of `KEYS_ALGORITHM`.
+///
+/// # Errors
+/// A fault if the store, the provider or the randomness fails.
+pub async fn keys(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
+    let cached = host.keyring.lock().clone();
+    match cached {
+        Some((at, keys)) if now.since(at).abs() < FRESH_S => Ok(keys),
+        _ => reload(host, now).await,
+    }
+}
+
+async fn reload(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
+    let wanted = host.settings.keys_algorithm;
+    let mut keys = read(host).await?;
+    if !keys.iter().any(|k| k.active && k.alg == wanted) {
+        make(host, wanted, now).await?;
+        keys = read(host).await?;
+    }
+    *host.keyring.lock() = Some((now, keys.clone()));
+    Ok(keys)
+}
+
+async fn read(host: &Host) -> Result<Keys, Failure> {
+    let known = host.keyring.lock().as_ref().map(|(_, keys)| keys.clone());
+    let rows = host.db.query(signing_key::published()).await?;
+    rows.iter()
+        .map(|row| {
+            let key = SigningKey::from_row(row)?;
+            let same = known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
+            if let Some(held) = same {
+                return Ok(held.clone());
+            }
+            let verifying = VerifyingKey::from_jwk(&key.public, key.alg)
+                .map_err(|_| Fault::Bug("a stored public key does not fit its algorithm"))?;
+            Ok(Arc::new(HeldKey {
+                kid: key.kid,
+                alg: key.alg,
+                public: key.public,
+                verifying,
+                active: key.active,
+                private_sealed: key.private_sealed,
+                signer: OnceLock::new(),
+            }))
+        })
+        .collect()
+}
+
+/// Makes the key of an algorithm. When many isolates come here at once, the database keeps the first one's.
+async fn make(host: &Host, alg: Alg, now: UnixTime) -> Result<(), Failure> {
+    let made = host.keys.generate(alg).await?;
+    let kid = thumbprint::thumbprint(&made.public);
+    let private_sealed = hash::seal(
+        &*key_encryption_key(host),
+        host.random()?,
+        &signing_key::sealed_for(&kid),
+        &made.pkcs8,
+    )
+    .map_err(|_| Fault::Sealed("signing key"))?;
+    let row = SigningKey { kid, alg, public: made.public, private_sealed, active: true };
+    host.db.query(row.insert_if_first(now)).await?;
+    Ok(())
+}
+
+async fn signer(host: &Host, key: &HeldKey) -> Result<Arc<dyn Signer>, Failure> {
+    if let Some(signer) = key.signer.get() {
+        return Ok(signer.clone());
+    }
+    let place = signing_key::sealed_for(&key.kid);
+    let pkcs8 = hash::open(&*key_encryption_key(host), &place, &key.private_sealed)
+        .map_err(|_| Fault::Sealed("signing key"))?;
+    let signer = host.keys.import(key.alg, &pkcs8).await?;
+    Ok(key.signer.get_or_init(|| signer).clone())
+}
+
+/// The key that signs new tokens.
+///
+/// # Errors
+/// As [`keys`].
+pub async fn active(host: &Host, now: UnixTime) -> Result<Arc<HeldKey>, Failure> {
+    let wanted = host.settings.keys_algorithm;
+    let keys = keys(host, now).await?;
+    let found = keys.iter().find(|k| k.active && k.alg == wanted).cloned();
+    found.ok_or_else(|| Fault::Bug("no active signing key").into())
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: Alg,
+    kid: &'a str,
+    typ: &'a str,
+}
+
+/// Signs claims as a compact JWS (RFC 7515 §7.1) with the given key.
+///
+/// # Errors
+/// A fault if the key cannot be opened or the provider fails.
+pub async fn sign(host: &Host, key: &HeldKey, typ: &str, claims: &impl Serialize) -> Result<String, Failure> {
+    let encode = |bytes: Result<Vec<u8>, serde_json::Error>| {
+        bytes.map(b64::encode).map_err(|_| Fault::Bug("claims cannot be written as JSON"))
+    };
+    let header = encode(serde_json::to_vec(&Header { alg: key.alg, kid: &key.kid, typ }))?;
+    let payload = encode(serde_json::to_vec(claims))?;
+    let input = format!("{header}.{payload}");
+    let signature = signer(host, key).await?.sign(input.as_bytes()).await?;
+    Ok(format!("{input}.{}", b64::encode(signature)))
+}
+
+/// Verifies one of our own tokens: signature by the key that its `kid` names, and its `typ`.
+/// Gives the payload; times and audience are the caller's to check. `None` for anything that is not ours.
+///
+/// # Errors
+/// A fault if the keys cannot be read.
+pub async fn verify(
+    host: &Host,
+    now: UnixTime,
+    typ: &str,
+    token: &str,
+) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Failure> {
+    let Ok(unverified) = jws::Jws::parse(token) else { return Ok(None) };
+    let keys = keys(host, now).await?;
+    let Some(key) = keys.iter().find(|k| Some(k.kid.as_str()) == unverified.kid()) else { return Ok(None) };
+    Ok(unverified.verify(&key.verifying, typ).ok())
+}

@@ -1,0 +1,8 @@
+//! Signing in with a passkey, and what a signed-in person does to it: shells over `proto::webauthn`.
+
+pub mod account;
+pub mod begin;
+pub mod ceremony;
+pub mod setup;
+pub mod sign_in;
+pub mod sign_out;

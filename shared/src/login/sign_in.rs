@@ -1,0 +1,243 @@
+//! `GET` and `POST /login`, and the sign-in step of `/interaction`.
+
+use super::{begin, ceremony};
+use crate::failure::{Failure, Fault};
+use crate::flow::authorize::Standing;
+use crate::flow::{body, frame, query, response};
+use crate::http::{self, Cx, Req, Resp, respond};
+use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage};
+use crate::ports::DbError;
+use crate::store::audit::{self, Event};
+use crate::store::passkey::{self, Passkey};
+use crate::store::session::{self, Who};
+use crate::store::user::User;
+use crate::store::{challenge, interaction, load, save};
+use ::http::StatusCode;
+use proto::form::{Params, render_query};
+use proto::uri::local_path;
+use proto::webauthn::{Authenticated, AuthenticationResponse, Owner, StoredCredential, verify_authentication};
+use serde_json::json;
+
+/// Where a sign-in without a destination leads.
+const HOME: &str = "/settings/account";
+
+/// Where the person goes after signing in.
+enum Destination {
+    /// A page of ours.
+    Path(String),
+    /// An authorization request that waits.
+    Interaction(String),
+}
+
+impl Destination {
+    fn read(params: &Params) -> Self {
+        match params.get("interaction") {
+            Some(id) => Self::Interaction(id.to_owned()),
+            None => Self::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned()),
+        }
+    }
+
+    fn address(&self) -> String {
+        match self {
+            Self::Path(path) => path.clone(),
+            Self::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
+        }
+    }
+
+    /// The hidden field that brings it back.
+    fn hidden(&self) -> Hidden<'_> {
+        match self {
+            Self::Path(path) => Hidden { name: "redirect", value: path },
+            Self::Interaction(id) => Hidden { name: "interaction", value: id },
+        }
+    }
+}
+
+/// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm.
+///
+/// # Errors
+/// A fault.
+pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let params = query(&req)?;
+    let destination = Destination::Path(
+        params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned(),
+    );
+    let hash = http::session_hash(&cx, &req);
+    let who = match &hash {
+        Some(hash) => Who::from_rows(&cx.host.db.query(session::live(Some(hash), cx.now)).await?)?,
+        None => None,
+    };
+    let again = params.get("reauthenticate").is_some();
+    match &who {
+        Some(who) if !again && !who.user.disabled => Ok(respond::see_other(&destination.address())),
+        _ => page(&cx, &req, &destination, None, who.as_ref(), None, StatusCode::OK).await,
+    }
+}
+
+/// The sign-in step of an interaction.
+///
+/// # Errors
+/// A fault.
+pub async fn page_for_interaction(
+    cx: &Cx,
+    req: &Req,
+    id: &str,
+    standing: &Standing,
+    who: Option<&Who>,
+    problem: Option<Problem>,
+) -> Result<Resp, Failure> {
+    let destination = Destination::Interaction(id.to_owned());
+    page(cx, req, &destination, Some(standing), who, problem, StatusCode::OK).await
+}
+
+async fn page(
+    cx: &Cx,
+    req: &Req,
+    destination: &Destination,
+    standing: Option<&Standing>,
+    who: Option<&Who>,
+    problem: Option<Problem>,
+    status: StatusCode,
+) -> Result<Resp, Failure> {
+    let browser = http::browser(cx, req)?;
+    let begun = ceremony::begin_get(cx, &browser).await?;
+    let fresh_url = match destination {
+        Destination::Interaction(id) => format!("/interaction?{}", render_query(&[("interaction", id)])),
+        Destination::Path(path) if who.is_some() => {
+            format!("/login?{}", render_query(&[("redirect", path), ("reauthenticate", "1")]))
+        }
+        Destination::Path(path) => format!("/login?{}", render_query(&[("redirect", path)])),
+    };
+    let html = pages::render(&SignInPage {
+        frame: frame(cx, req),
+        purpose: if who.is_some() { Purpose::Reauthenticate } else { Purpose::SignIn },
+        client: standing.map(|s| s.client.name.as_str()),
+        ceremony: Ceremony {
+            action: "/login",
+            options_json: &begun.options_json,
+            challenge_id: &begun.challenge_id,
+            fresh_url: &fresh_url,
+        },
+        hidden: vec![destination.hidden()],
+        problem,
+    });
+    let form_action = standing.map(|s| response::form_action(&s.ask.redirect_uri)).unwrap_or_default();
+    let mut resp = respond::page(status, html, form_action);
+    browser.remember(cx, resp.headers_mut());
+    Ok(resp)
+}
+
+/// Takes the passkey's answer.
+///
+/// # Errors
+/// A page, or a fault; a refused passkey is no error but the same page again.
+pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let params = body(&req)?;
+    let destination = Destination::read(&params);
+    let hash = http::session_hash(&cx, &req);
+    let current = |rows: &_| Who::from_rows(rows);
+    let Some(parsed) = params.get("response").and_then(|r| AuthenticationResponse::parse(r.as_bytes()).ok()) else {
+        let problem = if params.get("response").is_some() { Problem::PasskeyRefused } else { Problem::NoResponse };
+        let rows = cx.host.db.query(session::live(hash.as_deref(), cx.now)).await?;
+        let who = current(&rows)?;
+        return again(&cx, &req, &destination, who.as_ref(), problem).await;
+    };
+    let browser = http::browser(&cx, &req)?;
+    let [challenge, owned, who] = load(
+        &*cx.host.db,
+        [
+            challenge::consume(
+                params.get("challenge_id").unwrap_or(""),
+                challenge::Ceremony::Get,
+                &browser.hash,
+                cx.now,
+            ),
+            passkey::with_owner(parsed.credential_id()),
+            session::live(hash.as_deref(), cx.now),
+        ],
+    )
+    .await?;
+    let who = current(&who)?;
+    let Some(challenge) = challenge::read(&challenge)? else {
+        return again(&cx, &req, &destination, who.as_ref(), Problem::ChallengeExpired).await;
+    };
+    let Some((passkey, user)) = passkey::read_with_owner(&owned)? else {
+        return again(&cx, &req, &destination, who.as_ref(), Problem::PasskeyUnknown).await;
+    };
+    let verified = ceremony::expecting(&cx, &challenge, |expected| {
+        verify_authentication(&parsed, expected, Owner::Discovered(user.id.as_bytes()), &stored(&passkey))
+    });
+    let verified = match verified {
+        Some(Ok(verified)) => verified,
+        other => {
+            let error = other.and_then(Result::err);
+            tracing::info!(request_id = cx.request_id, user = user.id, ?error, "passkey refused");
+            return again(&cx, &req, &destination, who.as_ref(), Problem::PasskeyRefused).await;
+        }
+    };
+    if user.disabled {
+        return Err(ErrorKind::Forbidden.into());
+    }
+    signed_in(&cx, &req, &destination, (&passkey, &user), verified, who.as_ref()).await
+}
+
+fn stored(passkey: &Passkey) -> StoredCredential {
+    StoredCredential {
+        credential_id: passkey.credential_id.clone(),
+        public_key: passkey.public_key.clone(),
+        sign_count: passkey.sign_count,
+        backup_eligible: passkey.backup_eligible,
+    }
+}
+
+async fn signed_in(
+    cx: &Cx,
+    req: &Req,
+    destination: &Destination,
+    (passkey, user): (&Passkey, &User),
+    verified: Authenticated,
+    current: Option<&Who>,
+) -> Result<Resp, Failure> {
+    let begin = begin::begin(cx, req, &user.id, &passkey.id, current)?;
+    let mut stmts = begin.stmts.clone();
+    // A counter that went back is kept: otherwise the copy would look right from now on.
+    let sign_count = if verified.clone_suspected { passkey.sign_count } else { verified.sign_count };
+    stmts.push(passkey::used(&passkey.id, sign_count, verified.backup_state, verified.clone_suspected, cx.now));
+    let data = json!({ "passkeyName": passkey.name });
+    stmts.push(audit::record(Event::SignIn, &user.id, None, &data, cx, req)?);
+    if verified.clone_suspected {
+        tracing::warn!(request_id = cx.request_id, user = user.id, passkey = passkey.id, "passkey counter went back");
+        stmts.push(audit::record(Event::PasskeyCloneSuspected, &user.id, None, &data, cx, req)?);
+    }
+    match save(&*cx.host.db, stmts).await {
+        Ok(()) => {}
+        // The session or the passkey went away meanwhile.
+        Err(DbError::Lost) => return again(cx, req, destination, None, Problem::ChallengeExpired).await,
+        Err(error) => return Err(Fault::from(error).into()),
+    }
+    let mut resp = respond::see_other(&destination.address());
+    begin.set_cookie(cx, resp.headers_mut());
+    Ok(resp)
+}
+
+/// The same page with a sentence and a fresh challenge.
+async fn again(
+    cx: &Cx,
+    req: &Req,
+    destination: &Destination,
+    who: Option<&Who>,
+    problem: Problem,
+) -> Result<Resp, Failure> {
+    let status = match problem {
+        Problem::ChallengeExpired | Problem::NoResponse => StatusCode::BAD_REQUEST,
+        _ => StatusCode::UNAUTHORIZED,
+    };
+    if let Destination::Interaction(id) = destination {
+        let rows = cx.host.db.query(interaction::with_client(id, cx.now)).await?;
+        if interaction::read_with_client(&rows)?.is_some() {
+            let standing = crate::flow::authorize::interaction_standing(cx, req, id).await?;
+            return page(cx, req, destination, Some(&standing), who, Some(problem), status).await;
+        }
+    }
+    page(cx, req, destination, None, who, Some(problem), status).await
+}

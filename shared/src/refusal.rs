@@ -1,0 +1,203 @@
+//! Every rule of OAuth and OpenID Connect that a request can break, and what the outside is told.
+
+use proto::oauth::ErrorCode;
+
+/// One broken rule. The variants are for logs, audit and tests; [`Refusal::public`] is what the client sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    // the request as such
+    /// The parameters are not `application/x-www-form-urlencoded`, or one comes twice (RFC 6749 §3.1).
+    MalformedParameters,
+    /// Parameters of the token endpoint in the query (RFC 6749 §3.2).
+    QueryParameters,
+    /// `client_id` is missing.
+    ClientIdMissing,
+    /// No client has this id.
+    ClientUnknown,
+    /// `redirect_uri` is missing or unreadable.
+    RedirectUriInvalid,
+    /// `redirect_uri` matches none of the client's.
+    RedirectUriNotRegistered,
+    /// `redirect_uri` is http to another machine and the installation forbids that.
+    RedirectUriInsecure,
+
+    // authorization request
+    /// `response_type` is missing.
+    ResponseTypeMissing,
+    /// `response_type` is not `code`.
+    ResponseTypeUnsupported,
+    /// `response_mode` is none of query, fragment, form_post.
+    ResponseModeUnsupported,
+    /// `request` is not served (OpenID Connect Core §6.1).
+    RequestUnsupported,
+    /// `request_uri` is not served.
+    RequestUriUnsupported,
+    /// `registration` is not served.
+    RegistrationUnsupported,
+    /// A scope is no scope-token list (RFC 6749 §3.3).
+    ScopeMalformed,
+    /// The client or its kind must send `code_challenge` (RFC 9700 §2.1.1).
+    CodeChallengeMissing,
+    /// `code_challenge` is malformed.
+    CodeChallengeMalformed,
+    /// `code_challenge_method` is not allowed for the client, unknown, or stands alone.
+    CodeChallengeMethodUnsupported,
+    /// `prompt` is unknown or combines `none` with others.
+    PromptInvalid,
+    /// `max_age` is not a non-negative integer.
+    MaxAgeInvalid,
+    /// `state` or `nonce` is longer than 2048 characters.
+    ParameterTooLong,
+    /// `id_token_hint` is not one of our ID tokens.
+    IdTokenHintInvalid,
+    /// The client only takes pushed authorization requests.
+    PushedRequestRequired,
+    /// `prompt=none` and nobody is signed in, or must sign in again.
+    LoginRequired,
+    /// `prompt=none` and consent is missing.
+    ConsentRequired,
+    /// `prompt=none` and an account has to be chosen.
+    AccountSelectionRequired,
+    /// The person said no.
+    Denied,
+    /// The person is in none of the client's groups.
+    NotInAllowedGroups,
+
+    // client authentication
+    /// More than one client authentication method (RFC 6749 §2.3).
+    SeveralClientAuthMethods,
+    /// No client authentication where it is needed.
+    ClientAuthMissing,
+    /// Unknown client or wrong secret: deliberately one variant to the outside, two to the log.
+    ClientSecretWrong,
+    /// The `Authorization` header cannot be read.
+    ClientAuthMalformed,
+
+    // token request
+    /// `grant_type` is missing.
+    GrantTypeMissing,
+    /// `grant_type` is not served.
+    GrantTypeUnsupported,
+    /// `code` or `refresh_token` is missing.
+    GrantMissing,
+    /// There is no such code.
+    CodeUnknown,
+    /// The code was issued to another client.
+    CodeOfOtherClient,
+    /// The code has expired.
+    CodeExpired,
+    /// The code was redeemed before.
+    CodeAlreadyUsed,
+    /// `redirect_uri` differs from the authorization request's.
+    CodeRedirectUriMismatch,
+    /// `code_verifier` is missing, malformed, wrong, or there was no challenge (RFC 9700 §2.1.1).
+    CodeVerifierMismatch,
+    /// There is no such refresh token.
+    RefreshTokenUnknown,
+    /// The refresh token was issued to another client.
+    RefreshTokenOfOtherClient,
+    /// The refresh token has expired.
+    RefreshTokenExpired,
+    /// The refresh token was used before: the family is revoked (RFC 9700 §4.14.2).
+    RefreshTokenReused,
+    /// The grant behind it was revoked.
+    GrantRevoked,
+    /// The consent behind it was withdrawn.
+    ConsentWithdrawn,
+    /// The account no longer exists or is disabled.
+    AccountUnavailable,
+    /// A refresh asks for more than was granted.
+    ScopeExceedsGrant,
+
+    // protected resource
+    /// No access token in the request (RFC 6750 §3: no error code is given).
+    TokenMissing,
+    /// Several ways of sending the token at once.
+    TokenSentTwice,
+    /// The token is malformed, of another kind, expired or revoked.
+    TokenInvalid,
+    /// The token lacks `openid`.
+    TokenScopeInsufficient,
+}
+
+impl Refusal {
+    /// The error code and description that the client sees. Descriptions are constants, so that nothing of the
+    /// request or of a secret can leak through them.
+    #[must_use]
+    pub const fn public(self) -> (ErrorCode, &'static str) {
+        use ErrorCode as E;
+        match self {
+            Self::MalformedParameters => {
+                (E::InvalidRequest, "The parameters are malformed, or one of them is sent more than once.")
+            }
+            Self::QueryParameters => (E::InvalidRequest, "Parameters belong in the request body."),
+            Self::ClientIdMissing => (E::InvalidRequest, "The 'client_id' parameter is missing."),
+            Self::ClientUnknown => (E::InvalidClient, "The client does not exist."),
+            Self::RedirectUriInvalid => (E::InvalidRequest, "The 'redirect_uri' parameter is missing or invalid."),
+            Self::RedirectUriNotRegistered => {
+                (E::InvalidRequest, "The 'redirect_uri' is not registered for this client.")
+            }
+            Self::RedirectUriInsecure => {
+                (E::InvalidRequest, "The 'redirect_uri' uses an insecure protocol; only https is allowed here.")
+            }
+            Self::ResponseTypeMissing => (E::InvalidRequest, "The 'response_type' parameter is missing."),
+            Self::ResponseTypeUnsupported => (E::UnsupportedResponseType, "Only the response type 'code' is supported."),
+            Self::ResponseModeUnsupported => {
+                (E::InvalidRequest, "The response modes are 'query', 'fragment' and 'form_post'.")
+            }
+            Self::RequestUnsupported => (E::RequestNotSupported, "Request objects are not supported."),
+            Self::RequestUriUnsupported => (E::RequestUriNotSupported, "The 'request_uri' parameter is not supported."),
+            Self::RegistrationUnsupported => {
+                (E::RegistrationNotSupported, "The 'registration' parameter is not supported.")
+            }
+            Self::ScopeMalformed => (E::InvalidScope, "The 'scope' parameter is malformed."),
+            Self::CodeChallengeMissing => {
+                (E::InvalidRequest, "This client requires PKCE, but the 'code_challenge' parameter is missing.")
+            }
+            Self::CodeChallengeMalformed => (E::InvalidRequest, "The 'code_challenge' parameter is malformed."),
+            Self::CodeChallengeMethodUnsupported => {
+                (E::InvalidRequest, "The 'code_challenge_method' must be 'S256'.")
+            }
+            Self::PromptInvalid => (E::InvalidRequest, "The 'prompt' parameter is invalid."),
+            Self::MaxAgeInvalid => (E::InvalidRequest, "The 'max_age' parameter must be a non-negative integer."),
+            Self::ParameterTooLong => (E::InvalidRequest, "A parameter is too long."),
+            Self::IdTokenHintInvalid => (E::InvalidRequest, "The 'id_token_hint' is not a valid ID token."),
+            Self::PushedRequestRequired => {
+                (E::InvalidRequest, "This client requires pushed authorization requests.")
+            }
+            Self::LoginRequired => (E::LoginRequired, "The user has to sign in."),
+            Self::ConsentRequired => (E::ConsentRequired, "The user has to give consent."),
+            Self::AccountSelectionRequired => (E::AccountSelectionRequired, "The user has to choose an account."),
+            Self::Denied => (E::AccessDenied, "The user denied the request."),
+            Self::NotInAllowedGroups => (E::AccessDenied, "The user is not allowed to access this service."),
+            Self::SeveralClientAuthMethods => {
+                (E::InvalidRequest, "Only one client authentication method may be used per request.")
+            }
+            Self::ClientAuthMissing | Self::ClientSecretWrong | Self::ClientAuthMalformed => {
+                (E::InvalidClient, "Client authentication failed.")
+            }
+            Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
+            Self::GrantTypeUnsupported => (E::UnsupportedGrantType, "The grant type is not supported."),
+            Self::GrantMissing => (E::InvalidRequest, "The 'code' or 'refresh_token' parameter is missing."),
+            Self::CodeUnknown | Self::CodeOfOtherClient | Self::CodeExpired | Self::CodeAlreadyUsed => {
+                (E::InvalidGrant, "The authorization code is invalid, expired or was used before.")
+            }
+            Self::CodeRedirectUriMismatch => {
+                (E::InvalidGrant, "The 'redirect_uri' differs from the one of the authorization request.")
+            }
+            Self::CodeVerifierMismatch => (E::InvalidGrant, "The 'code_verifier' does not fit the 'code_challenge'."),
+            Self::RefreshTokenUnknown
+            | Self::RefreshTokenOfOtherClient
+            | Self::RefreshTokenExpired
+            | Self::RefreshTokenReused
+            | Self::GrantRevoked
+            | Self::ConsentWithdrawn => (E::InvalidGrant, "The refresh token is invalid, expired or was revoked."),
+            Self::AccountUnavailable => (E::InvalidGrant, "The user account no longer exists or is disabled."),
+            Self::ScopeExceedsGrant => (E::InvalidScope, "The requested scope exceeds what was granted."),
+            Self::TokenMissing => (E::InvalidToken, "An access token is required."),
+            Self::TokenSentTwice => (E::InvalidRequest, "The access token is sent in more than one way."),
+            Self::TokenInvalid => (E::InvalidToken, "The access token is invalid, expired or was revoked."),
+            Self::TokenScopeInsufficient => (E::InsufficientScope, "The access token lacks the 'openid' scope."),
+        }
+    }
+}

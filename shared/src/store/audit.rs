@@ -1,0 +1,70 @@
+//! The audit log: what happened to accounts, written in the batch that made it happen.
+
+use crate::db::Stmt;
+use crate::failure::Failure;
+use crate::http::{Cx, Req};
+use serde_json::Value;
+
+/// What happened. The names are stored and shown by the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Signed in with a passkey.
+    SignIn,
+    /// An account was made.
+    AccountCreated,
+    /// An app was used again.
+    ClientAuthorization,
+    /// An app was used for the first time, or for more than before.
+    NewClientAuthorization,
+    /// A passkey was added.
+    PasskeyAdded,
+    /// A passkey's counter went backwards: a copy may be in use.
+    PasskeyCloneSuspected,
+    /// A used refresh token or code came again; what was issued from it is revoked.
+    TokenReuse,
+    /// Signed out.
+    SignOut,
+}
+
+impl Event {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "SIGN_IN",
+            Self::AccountCreated => "ACCOUNT_CREATED",
+            Self::ClientAuthorization => "CLIENT_AUTHORIZATION",
+            Self::NewClientAuthorization => "NEW_CLIENT_AUTHORIZATION",
+            Self::PasskeyAdded => "PASSKEY_ADDED",
+            Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
+            Self::TokenReuse => "TOKEN_REUSE",
+            Self::SignOut => "SIGN_OUT",
+        }
+    }
+}
+
+/// An entry about `user_id`, with address and device of the request.
+///
+/// # Errors
+/// A fault if there is no randomness for the id.
+pub fn record(
+    event: Event,
+    user_id: &str,
+    client_id: Option<&str>,
+    data: &Value,
+    cx: &Cx,
+    req: &Req,
+) -> Result<Stmt, Failure> {
+    Ok(Stmt::new(
+        "INSERT INTO audit_events (id, created_at, event, user_id, client_id, ip, country, city, user_agent, data) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )
+    .bind(cx.host.uuid()?)
+    .bind(cx.now)
+    .bind(event.as_str())
+    .bind(user_id)
+    .bind(client_id)
+    .bind(cx.peer.ip.map(|ip| ip.to_string()))
+    .bind(cx.peer.country.clone())
+    .bind(cx.peer.city.clone())
+    .bind(req.user_agent())
+    .bind(data.to_string()))
+}

@@ -1,0 +1,323 @@
+//! OAuth clients and their secrets.
+
+use super::{list_from_text, list_to_text};
+use crate::db::{Row, Rows, Stmt};
+use crate::ports::DbError;
+use proto::time::UnixTime;
+
+/// A registered client (RFC 6749 §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// `client_id`.
+    pub id: String,
+    /// Name people see.
+    pub name: String,
+    /// What the app is for.
+    pub description: String,
+    /// Callback URL patterns.
+    pub callback_urls: Vec<String>,
+    /// Post-logout callback URL patterns.
+    pub logout_callback_urls: Vec<String>,
+    /// Public client: no secret, PKCE always (RFC 6749 §2.1).
+    pub is_public: bool,
+    /// Whether PKCE is demanded.
+    pub pkce_enabled: bool,
+    /// Whether the client was seen using PKCE though it need not.
+    pub pkce_supported: bool,
+    /// Whether each sign-in asks for the passkey again.
+    pub requires_reauthentication: bool,
+    /// Whether only pushed authorization requests are taken (RFC 9126).
+    pub requires_pushed_authorization_requests: bool,
+    /// Whether the person is asked for consent.
+    pub skip_consent: bool,
+    /// Whether only members of the allowed groups may use it.
+    pub is_group_restricted: bool,
+    /// Address that starts the app.
+    pub launch_url: Option<String>,
+    /// `standard`, or `cimd` for clients known by their metadata document.
+    pub client_type: String,
+    /// Federated identities, JSON.
+    pub federated_identities: String,
+    /// Lifetime of access tokens, minutes.
+    pub access_token_duration_minutes: i64,
+    /// Lifetime of refresh tokens, minutes.
+    pub refresh_token_duration_minutes: i64,
+    /// Registration.
+    pub created_at: UnixTime,
+}
+
+macro_rules! client_columns {
+    () => {
+        "c.id AS client_id, c.name AS client_name, c.description, c.callback_urls, c.logout_callback_urls, \
+         c.is_public, c.pkce_enabled, c.pkce_supported, c.requires_reauthentication, \
+         c.requires_pushed_authorization_requests, c.skip_consent, c.is_group_restricted, c.launch_url, \
+         c.client_type, c.federated_identities, c.access_token_duration_minutes, \
+         c.refresh_token_duration_minutes, c.created_at AS client_created_at"
+    };
+}
+pub(crate) use client_columns;
+
+impl Client {
+    /// Reads the columns of `client_columns!`.
+    ///
+    /// # Errors
+    /// [`DbError::Inconsistent`].
+    pub fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.text("client_id")?,
+            name: row.text("client_name")?,
+            description: row.text("description")?,
+            callback_urls: list_from_text("clients", &row.text("callback_urls")?)?,
+            logout_callback_urls: list_from_text("clients", &row.text("logout_callback_urls")?)?,
+            is_public: row.flag("is_public")?,
+            pkce_enabled: row.flag("pkce_enabled")?,
+            pkce_supported: row.flag("pkce_supported")?,
+            requires_reauthentication: row.flag("requires_reauthentication")?,
+            requires_pushed_authorization_requests: row.flag("requires_pushed_authorization_requests")?,
+            skip_consent: row.flag("skip_consent")?,
+            is_group_restricted: row.flag("is_group_restricted")?,
+            launch_url: row.opt_text("launch_url")?,
+            client_type: row.text("client_type")?,
+            federated_identities: row.text("federated_identities")?,
+            access_token_duration_minutes: row.int("access_token_duration_minutes")?,
+            refresh_token_duration_minutes: row.int("refresh_token_duration_minutes")?,
+            created_at: row.time("client_created_at")?,
+        })
+    }
+
+    /// Reads the first row, if there is one.
+    ///
+    /// # Errors
+    /// [`DbError::Inconsistent`].
+    pub fn from_rows(rows: &Rows) -> Result<Option<Self>, DbError> {
+        rows.first().map(Self::from_row).transpose()
+    }
+
+    /// Lifetime of access tokens in seconds.
+    #[must_use]
+    pub const fn access_token_lifetime_s(&self) -> i64 {
+        self.access_token_duration_minutes.saturating_mul(60)
+    }
+
+    /// Lifetime of refresh tokens in seconds.
+    #[must_use]
+    pub const fn refresh_token_lifetime_s(&self) -> i64 {
+        self.refresh_token_duration_minutes.saturating_mul(60)
+    }
+
+    fn bind_editable(&self, stmt: Stmt, now: UnixTime) -> Stmt {
+        stmt.bind(&self.id)
+            .bind(&self.name)
+            .bind(self.name.to_lowercase())
+            .bind(&self.description)
+            .bind(list_to_text(&self.callback_urls))
+            .bind(list_to_text(&self.logout_callback_urls))
+            .bind(self.is_public)
+            .bind(self.pkce_enabled)
+            .bind(self.pkce_supported)
+            .bind(self.requires_reauthentication)
+            .bind(self.requires_pushed_authorization_requests)
+            .bind(self.skip_consent)
+            .bind(self.is_group_restricted)
+            .bind(self.launch_url.clone())
+            .bind(&self.federated_identities)
+            .bind(self.access_token_duration_minutes)
+            .bind(self.refresh_token_duration_minutes)
+            .bind(now)
+    }
+
+    /// Inserts the client; a taken id gives `DbError::Unique`.
+    #[must_use]
+    pub fn insert(&self, created_by_id: Option<&str>, now: UnixTime) -> Stmt {
+        let stmt = Stmt::new(
+            "INSERT INTO clients (id, name, name_folded, description, callback_urls, logout_callback_urls, is_public, \
+             pkce_enabled, pkce_supported, requires_reauthentication, requires_pushed_authorization_requests, \
+             skip_consent, is_group_restricted, launch_url, federated_identities, access_token_duration_minutes, \
+             refresh_token_duration_minutes, updated_at, created_at, created_by_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18, ?19)",
+        );
+        self.bind_editable(stmt, now).bind(created_by_id)
+    }
+
+    /// Replaces everything that can be edited; the client must exist.
+    #[must_use]
+    pub fn update(&self, now: UnixTime) -> Stmt {
+        let stmt = Stmt::new(
+            "UPDATE clients SET name = ?2, name_folded = ?3, description = ?4, callback_urls = ?5, \
+             logout_callback_urls = ?6, is_public = ?7, pkce_enabled = ?8, pkce_supported = ?9, \
+             requires_reauthentication = ?10, requires_pushed_authorization_requests = ?11, skip_consent = ?12, \
+             is_group_restricted = ?13, launch_url = ?14, federated_identities = ?15, \
+             access_token_duration_minutes = ?16, refresh_token_duration_minutes = ?17, updated_at = ?18 \
+             WHERE id = ?1",
+        );
+        self.bind_editable(stmt, now).one()
+    }
+}
+
+/// A client by id.
+#[must_use]
+pub fn by_id(id: &str) -> Stmt {
+    Stmt::new(concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.id = ?1")).bind(id)
+}
+
+/// Removes a client and all that belongs to it.
+#[must_use]
+pub fn delete(id: &str) -> Stmt {
+    Stmt::new("DELETE FROM clients WHERE id = ?1").bind(id).one()
+}
+
+/// Notes that the client was seen using PKCE.
+#[must_use]
+pub fn set_pkce_supported(id: &str) -> Stmt {
+    Stmt::new("UPDATE clients SET pkce_supported = 1 WHERE id = ?1").bind(id)
+}
+
+/// How many clients match the search (a folded LIKE pattern).
+#[must_use]
+pub fn count(pattern: &str) -> Stmt {
+    Stmt::new("SELECT COUNT(*) AS n FROM clients WHERE name_folded LIKE ?1 ESCAPE '\\'").bind(pattern)
+}
+
+/// Column and direction of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By name, a to z.
+    NameAscending,
+    /// By name, z to a.
+    NameDescending,
+    /// Oldest first.
+    CreatedAscending,
+    /// Newest first.
+    CreatedDescending,
+}
+
+/// One page of clients that match the search, each with the number of its allowed groups.
+#[must_use]
+pub fn page(pattern: &str, order: Order, limit: i64, offset: i64) -> Stmt {
+    macro_rules! listing {
+        ($order:literal) => {
+            concat!(
+                "SELECT ",
+                client_columns!(),
+                ", (SELECT COUNT(*) FROM client_allowed_groups g WHERE g.client_id = c.id) AS groups \
+                 FROM clients c WHERE c.name_folded LIKE ?1 ESCAPE '\\' ORDER BY ",
+                $order,
+                " LIMIT ?2 OFFSET ?3"
+            )
+        };
+    }
+    let sql = match order {
+        Order::NameAscending => listing!("c.name_folded, c.id"),
+        Order::NameDescending => listing!("c.name_folded DESC, c.id DESC"),
+        Order::CreatedAscending => listing!("c.created_at, c.id"),
+        Order::CreatedDescending => listing!("c.created_at DESC, c.id DESC"),
+    };
+    Stmt::new(sql).bind(pattern).bind(limit).bind(offset)
+}
+
+/// Takes all allowed groups away.
+#[must_use]
+pub fn clear_allowed_groups(id: &str) -> Stmt {
+    Stmt::new("DELETE FROM client_allowed_groups WHERE client_id = ?1").bind(id)
+}
+
+/// A stored client secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSecret {
+    /// UUID.
+    pub id: String,
+    /// Hash of the secret.
+    pub secret_hash: String,
+    /// `sha256`: lower-case hex of SHA-256.
+    pub hash_alg: String,
+    /// First characters, to tell secrets apart.
+    pub prefix: String,
+    /// Creation.
+    pub created_at: UnixTime,
+    /// End of life, if it has one.
+    pub expires_at: Option<UnixTime>,
+}
+
+impl ClientSecret {
+    /// Reads a row of [`secrets`].
+    ///
+    /// # Errors
+    /// [`DbError::Inconsistent`].
+    pub fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.text("id")?,
+            secret_hash: row.text("secret_hash")?,
+            hash_alg: row.text("hash_alg")?,
+            prefix: row.text("prefix")?,
+            created_at: row.time("created_at")?,
+            expires_at: row.opt_time("expires_at")?,
+        })
+    }
+
+    /// Whether it can be used now.
+    #[must_use]
+    pub fn is_active(&self, now: UnixTime) -> bool {
+        self.expires_at.is_none_or(|at| at > now)
+    }
+
+    /// Inserts the secret, unless the client has [`MAX_SECRETS`] already or is gone or public.
+    #[must_use]
+    pub fn insert(&self, client_id: &str) -> Stmt {
+        Stmt::new(
+            "INSERT INTO client_secrets (id, client_id, secret_hash, hash_alg, prefix, created_at, expires_at) \
+             SELECT ?1, c.id, ?3, ?4, ?5, CAST(?6 AS BIGINT), CAST(?7 AS BIGINT) FROM clients c \
+             WHERE c.id = ?2 AND c.is_public = 0 \
+             AND (SELECT COUNT(*) FROM client_secrets s WHERE s.client_id = c.id) < 20",
+        )
+        .bind(&self.id)
+        .bind(client_id)
+        .bind(&self.secret_hash)
+        .bind(&self.hash_alg)
+        .bind(&self.prefix)
+        .bind(self.created_at)
+        .bind(self.expires_at)
+        .one()
+    }
+}
+
+/// Most secrets a client may have, expired ones included.
+pub const MAX_SECRETS: usize = 20;
+
+/// A client's secrets, newest first.
+#[must_use]
+pub fn secrets(client_id: &str) -> Stmt {
+    Stmt::new(
+        "SELECT id, secret_hash, hash_alg, prefix, created_at, expires_at FROM client_secrets \
+         WHERE client_id = ?1 ORDER BY created_at DESC, id",
+    )
+    .bind(client_id)
+}
+
+/// The secrets of the clients on one page of a listing come one query a client; this gives them all.
+#[must_use]
+pub fn secrets_of_page(pattern: &str, order: Order, limit: i64, offset: i64) -> Stmt {
+    macro_rules! listing {
+        ($order:literal) => {
+            concat!(
+                "SELECT s.client_id, s.id, s.secret_hash, s.hash_alg, s.prefix, s.created_at, s.expires_at \
+                 FROM client_secrets s WHERE s.client_id IN \
+                 (SELECT c.id FROM clients c WHERE c.name_folded LIKE ?1 ESCAPE '\\' ORDER BY ",
+                $order,
+                " LIMIT ?2 OFFSET ?3) ORDER BY s.created_at DESC, s.id"
+            )
+        };
+    }
+    let sql = match order {
+        Order::NameAscending => listing!("c.name_folded, c.id"),
+        Order::NameDescending => listing!("c.name_folded DESC, c.id DESC"),
+        Order::CreatedAscending => listing!("c.created_at, c.id"),
+        Order::CreatedDescending => listing!("c.created_at DESC, c.id DESC"),
+    };
+    Stmt::new(sql).bind(pattern).bind(limit).bind(offset)
+}
+
+/// Removes a secret of a client.
+#[must_use]
+pub fn delete_secret(client_id: &str, id: &str) -> Stmt {
+    Stmt::new("DELETE FROM client_secrets WHERE client_id = ?1 AND id = ?2").bind(client_id).bind(id).one()
+}

@@ -1,0 +1,150 @@
+//! Sessions: who is signed in, in which browser.
+
+use super::user::{User, user_columns};
+use crate::db::{Row, Rows, Stmt};
+use crate::ports::DbError;
+use proto::time::UnixTime;
+
+/// A signed-in browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Public id: the `sid` of ID tokens. Not the cookie.
+    pub id: String,
+    /// Owner.
+    pub user_id: String,
+    /// How the person proved who they are (RFC 8176), space separated.
+    pub amr: String,
+    /// When they last did.
+    pub auth_time: UnixTime,
+    /// Last request seen, to within a minute.
+    pub last_seen_at: UnixTime,
+    /// When the session ends if nothing more is seen.
+    pub expires_at: UnixTime,
+}
+
+/// A live session and its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The session.
+    pub session: Session,
+    /// Its owner, possibly disabled.
+    pub user: User,
+}
+
+impl Who {
+    /// Reads the one row of [`live`]; `None` if nobody is signed in.
+    ///
+    /// # Errors
+    /// [`DbError::Inconsistent`].
+    pub fn from_rows(rows: &Rows) -> Result<Option<Self>, DbError> {
+        rows.first().map(Self::from_row).transpose()
+    }
+
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            session: Session {
+                id: row.text("session_id")?,
+                user_id: row.text("user_id")?,
+                amr: row.text("amr")?,
+                auth_time: row.time("auth_time")?,
+                last_seen_at: row.time("last_seen_at")?,
+                expires_at: row.time("expires_at")?,
+            },
+            user: User::from_row(row)?,
+        })
+    }
+}
+
+/// The live session of a cookie, with its owner. An absent cookie gives no row.
+#[must_use]
+pub fn live(secret_hash: Option<&str>, now: UnixTime) -> Stmt {
+    Stmt::new(concat!(
+        "SELECT s.id AS session_id, s.amr, s.auth_time, s.last_seen_at, s.expires_at, ",
+        user_columns!(),
+        " FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.secret_hash = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2"
+    ))
+    .bind(secret_hash.unwrap_or(""))
+    .bind(now)
+}
+
+/// What a new or renewed session is made of.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Session id.
+    pub id: String,
+    /// SHA-256 of the cookie, base64url.
+    pub secret_hash: String,
+    /// Who signed in.
+    pub user_id: String,
+    /// With which passkey.
+    pub passkey_id: String,
+    /// See [`Session::amr`].
+    pub amr: &'static str,
+    /// Until when the session lives unused.
+    pub expires_at: UnixTime,
+    /// Client address.
+    pub ip: Option<String>,
+    /// Client software.
+    pub user_agent: String,
+}
+
+/// Begins a session.
+#[must_use]
+pub fn insert(s: &SignIn, now: UnixTime) -> Stmt {
+    Stmt::new(
+        "INSERT INTO sessions (id, secret_hash, user_id, passkey_id, amr, auth_time, created_at, last_seen_at, \
+         expires_at, ip, user_agent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7, ?8, ?9)",
+    )
+    .bind(&s.id)
+    .bind(&s.secret_hash)
+    .bind(&s.user_id)
+    .bind(&s.passkey_id)
+    .bind(s.amr)
+    .bind(now)
+    .bind(s.expires_at)
+    .bind(s.ip.clone())
+    .bind(&s.user_agent)
+}
+
+/// Renews a session after the same person has authenticated again: a new cookie, the same `sid`, so that what
+/// apps hold stays valid.
+#[must_use]
+pub fn renew(s: &SignIn, now: UnixTime) -> Stmt {
+    Stmt::new(
+        "UPDATE sessions SET secret_hash = ?2, passkey_id = ?3, amr = ?4, auth_time = ?5, last_seen_at = ?5, \
+         expires_at = ?6, ip = ?7, user_agent = ?8 WHERE id = ?1 AND ended_at IS NULL",
+    )
+    .bind(&s.id)
+    .bind(&s.secret_hash)
+    .bind(&s.passkey_id)
+    .bind(s.amr)
+    .bind(now)
+    .bind(s.expires_at)
+    .bind(s.ip.clone())
+    .bind(&s.user_agent)
+    .one()
+}
+
+/// Slides a session that is in use.
+#[must_use]
+pub fn touch(id: &str, now: UnixTime, expires_at: UnixTime) -> Stmt {
+    Stmt::new("UPDATE sessions SET last_seen_at = ?2, expires_at = ?3 WHERE id = ?1 AND ended_at IS NULL")
+        .bind(id)
+        .bind(now)
+        .bind(expires_at)
+}
+
+/// Ends a session and what apps hold from it.
+#[must_use]
+pub fn end(id: &str, now: UnixTime) -> Vec<Stmt> {
+    vec![
+        Stmt::new("UPDATE sessions SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL").bind(id).bind(now),
+        Stmt::new(
+            "UPDATE grants SET revoked_at = ?2, revoked_reason = 'session_ended' \
+             WHERE session_id = ?1 AND revoked_at IS NULL",
+        )
+        .bind(id)
+        .bind(now),
+    ]
+}
