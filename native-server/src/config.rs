@@ -2,6 +2,7 @@
 //! file that holds the value of `NAME`.
 
 use crate::store::Connection;
+use proto::secret::Secret;
 use shared::settings::{SETTINGS, Settings};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 pub(crate) type Complaints = Vec<String>;
 
 const KEY: &str = "ENCRYPTION_KEY";
+
+/// As the table of settings demands.
+const MIN_KEY_BYTES: usize = 16;
 
 /// The raw values of all settings, before they are checked.
 #[derive(Debug, Default)]
@@ -88,38 +92,29 @@ impl Environment {
     /// # Errors
     /// Every refused value.
     pub(crate) fn load(mut self, folder: &Path) -> Result<Config, Complaints> {
-        let default = SETTINGS.iter().find(|s| s.name == "DB_CONNECTION_STRING").map_or("", |s| s.default);
-        let connection = Connection::parse(self.get("DB_CONNECTION_STRING").unwrap_or(default));
-        let data_folder = folder.join(connection.folder());
-        let mut messages = Vec::new();
-        let mut complaints = Vec::new();
-        if self.get(KEY).is_none() {
-            match encryption_key(&data_folder, &connection, folder) {
-                Ok((key, message)) => {
-                    self.values.insert(KEY.to_owned(), key);
-                    messages.extend(message);
-                }
-                Err(complaint) => {
-                    complaints.push(complaint);
-                    // Anything long enough, so that the check below names the other mistakes alone.
-                    self.values.insert(KEY.to_owned(), "0".repeat(16));
-                }
-            }
-        }
-        let known = |name: &str| SETTINGS.iter().any(|s| s.name == name);
+        let known = |name: &&str| SETTINGS.iter().any(|s| s.name == *name);
         let unknown = Settings::unknown_names(self.values.keys().map(String::as_str))
             .into_iter()
             .filter(|name| !known(name))
             .map(str::to_owned)
             .collect();
-        match Settings::load(&|name| self.get(name).map(str::to_owned)) {
-            Ok(settings) if complaints.is_empty() => Ok(Config { settings, data_folder, messages, unknown }),
-            Ok(_) => Err(complaints),
-            Err(errors) => {
-                complaints.extend(errors.iter().map(ToString::to_string));
-                Err(complaints)
-            }
+        let keyless = self.get(KEY).is_none();
+        if keyless {
+            // Stands in while the other settings are checked: no key is made for a start that fails.
+            self.values.insert(KEY.to_owned(), "0".repeat(MIN_KEY_BYTES));
         }
+        let mut settings = Settings::load(&|name| self.get(name).map(str::to_owned))
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Complaints>())?;
+        let connection = Connection::parse(settings.db_connection_string.expose());
+        let data_folder = folder.join(connection.folder());
+        let mut messages = Vec::new();
+        if keyless {
+            let database = connection.file().map(|file| folder.join(file));
+            let (key, message) = encryption_key(&data_folder, database.as_deref()).map_err(|c| vec![c])?;
+            settings.encryption_key = Secret::new(key);
+            messages.extend(message);
+        }
+        Ok(Config { settings, data_folder, messages, unknown })
     }
 }
 
@@ -127,20 +122,20 @@ fn is_ours(name: &str) -> bool {
     SETTINGS.iter().any(|s| name.strip_prefix(s.name).is_some_and(|rest| rest.is_empty() || rest == "_FILE"))
 }
 
-/// The key in the data folder, made if there is none, and what to tell the operator about it.
-fn encryption_key(
-    data: &Path,
-    connection: &Connection<'_>,
-    folder: &Path,
-) -> Result<(String, Option<String>), String> {
+/// The key in the data folder, made if there is none, and what to tell the operator about it. `database` is the
+/// database file, if it is one.
+fn encryption_key(data: &Path, database: Option<&Path>) -> Result<(String, Option<String>), String> {
     let path = data.join("encryption-key");
     match std::fs::read_to_string(&path) {
+        Ok(key) if key.len() < MIN_KEY_BYTES => {
+            return Err(format!("{} holds less than {MIN_KEY_BYTES} bytes", path.display()));
+        }
         Ok(key) => return Ok((key, None)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(format!("{} cannot be read: {e}", path.display())),
     }
     // A database without its key is a mistake to be mended, not a reason to make another key.
-    if let Some(file) = connection.file().map(|f| folder.join(f)).filter(|f| f.exists()) {
+    if let Some(file) = database.filter(|file| file.exists()) {
         return Err(format!(
             "{KEY} is absent and so is {}, but {} exists: give the key it was made with",
             path.display(),
@@ -161,7 +156,10 @@ fn encryption_key(
 /// Writes a new file that only its owner can read.
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(folder)?;
     }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -293,6 +291,8 @@ mod tests {
     fn the_key_is_made_once_and_only_its_owner_can_read_it() {
         let dir = Scratch::new("key");
         let load = || environment(dir.path(), &[]).unwrap().load(dir.path());
+        assert!(environment(dir.path(), &[("PORT", "x")]).unwrap().load(dir.path()).is_err());
+        assert!(!dir.path().join("data").exists(), "no key for a start that fails");
         let first = load().unwrap();
         let path = dir.path().join("data/encryption-key");
         assert_eq!(first.data_folder, dir.path().join("data"));

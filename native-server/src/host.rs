@@ -33,5 +33,6 @@ pub(crate) fn build(
         limit: Arc::new(MemoryLimit::default()),
         after: tasks,
         settings,
+        keyring: Arc::default(),
     }
 }

@@ -4,10 +4,12 @@ use crate::failure::{Failure, Fault};
 use crate::host::Host;
 use crate::ports::Signer;
 use crate::store::signing_key::{self, SigningKey};
-use proto::jose::{Alg, Jwk, jws, thumbprint, verify::VerifyingKey};
+use proto::hash;
+use proto::jose::jws::{self, Unverified};
+use proto::jose::jwt::{self, Claims, TokenType};
+use proto::jose::{Alg, Jwk, VerifyingKey, thumbprint};
 use proto::time::UnixTime;
-use proto::{b64, hash};
-use serde::Serialize;
+use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use zeroize::Zeroizing;
 
@@ -78,7 +80,8 @@ async fn read(host: &Host) -> Result<Keys, Failure> {
     rows.iter()
         .map(|row| {
             let key = SigningKey::from_row(row)?;
-            let same = known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
+            let same =
+                known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
             if let Some(held) = same {
                 return Ok(held.clone());
             }
@@ -101,13 +104,9 @@ async fn read(host: &Host) -> Result<Keys, Failure> {
 async fn make(host: &Host, alg: Alg, now: UnixTime) -> Result<(), Failure> {
     let made = host.keys.generate(alg).await?;
     let kid = thumbprint::thumbprint(&made.public);
-    let private_sealed = hash::seal(
-        &*key_encryption_key(host),
-        host.random()?,
-        &signing_key::sealed_for(&kid),
-        &made.pkcs8,
-    )
-    .map_err(|_| Fault::Sealed("signing key"))?;
+    let private_sealed =
+        hash::seal(&key_encryption_key(host), host.random()?, &signing_key::sealed_for(&kid), &made.pkcs8)
+            .map_err(|_| Fault::Sealed("signing key"))?;
     let row = SigningKey { kid, alg, public: made.public, private_sealed, active: true };
     host.db.query(row.insert_if_first(now)).await?;
     Ok(())
@@ -118,7 +117,7 @@ async fn signer(host: &Host, key: &HeldKey) -> Result<Arc<dyn Signer>, Failure> 
         return Ok(signer.clone());
     }
     let place = signing_key::sealed_for(&key.kid);
-    let pkcs8 = hash::open(&*key_encryption_key(host), &place, &key.private_sealed)
+    let pkcs8 = hash::open(&key_encryption_key(host), &place, &key.private_sealed)
         .map_err(|_| Fault::Sealed("signing key"))?;
     let signer = host.keys.import(key.alg, &pkcs8).await?;
     Ok(key.signer.get_or_init(|| signer).clone())
@@ -135,41 +134,34 @@ pub async fn active(host: &Host, now: UnixTime) -> Result<Arc<HeldKey>, Failure>
     found.ok_or_else(|| Fault::Bug("no active signing key").into())
 }
 
-#[derive(Serialize)]
-struct Header<'a> {
-    alg: Alg,
-    kid: &'a str,
-    typ: &'a str,
-}
-
 /// Signs claims as a compact JWS (RFC 7515 §7.1) with the given key.
 ///
 /// # Errors
 /// A fault if the key cannot be opened or the provider fails.
-pub async fn sign(host: &Host, key: &HeldKey, typ: &str, claims: &impl Serialize) -> Result<String, Failure> {
-    let encode = |bytes: Result<Vec<u8>, serde_json::Error>| {
-        bytes.map(b64::encode).map_err(|_| Fault::Bug("claims cannot be written as JSON"))
-    };
-    let header = encode(serde_json::to_vec(&Header { alg: key.alg, kid: &key.kid, typ }))?;
-    let payload = encode(serde_json::to_vec(claims))?;
-    let input = format!("{header}.{payload}");
+pub async fn sign(
+    host: &Host,
+    key: &HeldKey,
+    typ: TokenType,
+    claims: &Map<String, Value>,
+) -> Result<String, Failure> {
+    let input = jwt::signing_input(key.alg, &key.kid, typ, claims);
     let signature = signer(host, key).await?.sign(input.as_bytes()).await?;
-    Ok(format!("{input}.{}", b64::encode(signature)))
+    Ok(jws::assemble(&input, &signature))
 }
 
-/// Verifies one of our own tokens: signature by the key that its `kid` names, and its `typ`.
-/// Gives the payload; times and audience are the caller's to check. `None` for anything that is not ours.
+/// Verifies one of our own tokens: signature by the key that its `kid` names, and its type. Issuer, audience and
+/// times are the caller's to check. `None` for anything that is not ours.
 ///
 /// # Errors
 /// A fault if the keys cannot be read.
 pub async fn verify(
     host: &Host,
     now: UnixTime,
-    typ: &str,
+    typ: TokenType,
     token: &str,
-) -> Result<Option<serde_json::Map<String, serde_json::Value>>, Failure> {
-    let Ok(unverified) = jws::Jws::parse(token) else { return Ok(None) };
+) -> Result<Option<Claims>, Failure> {
+    let Ok(unverified) = Unverified::parse(token) else { return Ok(None) };
     let keys = keys(host, now).await?;
     let Some(key) = keys.iter().find(|k| Some(k.kid.as_str()) == unverified.kid()) else { return Ok(None) };
-    Ok(unverified.verify(&key.verifying, typ).ok())
+    Ok(jwt::verify(unverified, &key.verifying, typ).ok())
 }

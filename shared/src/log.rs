@@ -35,8 +35,29 @@ pub fn request(cx: &Cx, route: &Route, req: &Req, resp: &Resp, outcome: &Outcome
     let method = req.method.as_str();
     let (id, path, word) = (cx.request_id.as_str(), route.path, outcome.word.as_str());
     if let Some(fault) = &outcome.fault {
-        tracing::error!(request_id = id, method, route = path, status, outcome = word, fault, duration_ms, ip, user, "request");
+        tracing::error!(
+            request_id = id,
+            method,
+            route = path,
+            status,
+            outcome = word,
+            fault,
+            duration_ms,
+            ip,
+            user,
+            "request"
+        );
     } else {
-        tracing::info!(request_id = id, method, route = path, status, outcome = word, duration_ms, ip, user, "request");
+        tracing::info!(
+            request_id = id,
+            method,
+            route = path,
+            status,
+            outcome = word,
+            duration_ms,
+            ip,
+            user,
+            "request"
+        );
     }
 }

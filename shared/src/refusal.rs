@@ -133,33 +133,45 @@ impl Refusal {
             Self::QueryParameters => (E::InvalidRequest, "Parameters belong in the request body."),
             Self::ClientIdMissing => (E::InvalidRequest, "The 'client_id' parameter is missing."),
             Self::ClientUnknown => (E::InvalidClient, "The client does not exist."),
-            Self::RedirectUriInvalid => (E::InvalidRequest, "The 'redirect_uri' parameter is missing or invalid."),
+            Self::RedirectUriInvalid => {
+                (E::InvalidRequest, "The 'redirect_uri' parameter is missing or invalid.")
+            }
             Self::RedirectUriNotRegistered => {
                 (E::InvalidRequest, "The 'redirect_uri' is not registered for this client.")
             }
-            Self::RedirectUriInsecure => {
-                (E::InvalidRequest, "The 'redirect_uri' uses an insecure protocol; only https is allowed here.")
-            }
+            Self::RedirectUriInsecure => (
+                E::InvalidRequest,
+                "The 'redirect_uri' uses an insecure protocol; only https is allowed here.",
+            ),
             Self::ResponseTypeMissing => (E::InvalidRequest, "The 'response_type' parameter is missing."),
-            Self::ResponseTypeUnsupported => (E::UnsupportedResponseType, "Only the response type 'code' is supported."),
+            Self::ResponseTypeUnsupported => {
+                (E::UnsupportedResponseType, "Only the response type 'code' is supported.")
+            }
             Self::ResponseModeUnsupported => {
                 (E::InvalidRequest, "The response modes are 'query', 'fragment' and 'form_post'.")
             }
             Self::RequestUnsupported => (E::RequestNotSupported, "Request objects are not supported."),
-            Self::RequestUriUnsupported => (E::RequestUriNotSupported, "The 'request_uri' parameter is not supported."),
+            Self::RequestUriUnsupported => {
+                (E::RequestUriNotSupported, "The 'request_uri' parameter is not supported.")
+            }
             Self::RegistrationUnsupported => {
                 (E::RegistrationNotSupported, "The 'registration' parameter is not supported.")
             }
             Self::ScopeMalformed => (E::InvalidScope, "The 'scope' parameter is malformed."),
-            Self::CodeChallengeMissing => {
-                (E::InvalidRequest, "This client requires PKCE, but the 'code_challenge' parameter is missing.")
+            Self::CodeChallengeMissing => (
+                E::InvalidRequest,
+                "This client requires PKCE, but the 'code_challenge' parameter is missing.",
+            ),
+            Self::CodeChallengeMalformed => {
+                (E::InvalidRequest, "The 'code_challenge' parameter is malformed.")
             }
-            Self::CodeChallengeMalformed => (E::InvalidRequest, "The 'code_challenge' parameter is malformed."),
             Self::CodeChallengeMethodUnsupported => {
                 (E::InvalidRequest, "The 'code_challenge_method' must be 'S256'.")
             }
             Self::PromptInvalid => (E::InvalidRequest, "The 'prompt' parameter is invalid."),
-            Self::MaxAgeInvalid => (E::InvalidRequest, "The 'max_age' parameter must be a non-negative integer."),
+            Self::MaxAgeInvalid => {
+                (E::InvalidRequest, "The 'max_age' parameter must be a non-negative integer.")
+            }
             Self::ParameterTooLong => (E::InvalidRequest, "A parameter is too long."),
             Self::IdTokenHintInvalid => (E::InvalidRequest, "The 'id_token_hint' is not a valid ID token."),
             Self::PushedRequestRequired => {
@@ -167,7 +179,9 @@ impl Refusal {
             }
             Self::LoginRequired => (E::LoginRequired, "The user has to sign in."),
             Self::ConsentRequired => (E::ConsentRequired, "The user has to give consent."),
-            Self::AccountSelectionRequired => (E::AccountSelectionRequired, "The user has to choose an account."),
+            Self::AccountSelectionRequired => {
+                (E::AccountSelectionRequired, "The user has to choose an account.")
+            }
             Self::Denied => (E::AccessDenied, "The user denied the request."),
             Self::NotInAllowedGroups => (E::AccessDenied, "The user is not allowed to access this service."),
             Self::SeveralClientAuthMethods => {
@@ -185,19 +199,27 @@ impl Refusal {
             Self::CodeRedirectUriMismatch => {
                 (E::InvalidGrant, "The 'redirect_uri' differs from the one of the authorization request.")
             }
-            Self::CodeVerifierMismatch => (E::InvalidGrant, "The 'code_verifier' does not fit the 'code_challenge'."),
+            Self::CodeVerifierMismatch => {
+                (E::InvalidGrant, "The 'code_verifier' does not fit the 'code_challenge'.")
+            }
             Self::RefreshTokenUnknown
             | Self::RefreshTokenOfOtherClient
             | Self::RefreshTokenExpired
             | Self::RefreshTokenReused
             | Self::GrantRevoked
-            | Self::ConsentWithdrawn => (E::InvalidGrant, "The refresh token is invalid, expired or was revoked."),
-            Self::AccountUnavailable => (E::InvalidGrant, "The user account no longer exists or is disabled."),
+            | Self::ConsentWithdrawn => {
+                (E::InvalidGrant, "The refresh token is invalid, expired or was revoked.")
+            }
+            Self::AccountUnavailable => {
+                (E::InvalidGrant, "The user account no longer exists or is disabled.")
+            }
             Self::ScopeExceedsGrant => (E::InvalidScope, "The requested scope exceeds what was granted."),
             Self::TokenMissing => (E::InvalidToken, "An access token is required."),
             Self::TokenSentTwice => (E::InvalidRequest, "The access token is sent in more than one way."),
             Self::TokenInvalid => (E::InvalidToken, "The access token is invalid, expired or was revoked."),
-            Self::TokenScopeInsufficient => (E::InsufficientScope, "The access token lacks the 'openid' scope."),
+            Self::TokenScopeInsufficient => {
+                (E::InsufficientScope, "The access token lacks the 'openid' scope.")
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ use worker::{Env, Response, ResponseBuilder};
 
 /// What an isolate keeps.
 pub(crate) struct Edge {
+    /// The host.
+    pub(crate) host: Arc<Host>,
     /// The routes, bound to the host.
     pub(crate) router: axum::Router,
     /// What the black-box tests reach in for.
@@ -99,11 +101,14 @@ fn build(env: &Env) -> Result<Edge, Misconfigured> {
         limit: Arc::new(EdgeLimit::new(env.clone())),
         after: Arc::new(WaitUntil),
         settings: Arc::new(settings),
+        keyring: Arc::default(),
     };
     #[cfg(feature = "test-hooks")]
     let (host, hooks) = Hooks::around(host);
+    let host = Arc::new(host);
     Ok(Edge {
-        router: shared::http::router(Arc::new(host)),
+        router: shared::http::router(Arc::clone(&host)),
+        host,
         #[cfg(feature = "test-hooks")]
         hooks,
     })

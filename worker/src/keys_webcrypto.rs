@@ -5,12 +5,19 @@ use async_trait::async_trait;
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use proto::jose::{Alg, Jwk};
 use shared::ports::{KeyError, Keys, NewKey, Signer};
+use std::ops::Range;
 use std::sync::Arc;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 use worker::send::{SendFuture, SendWrapper};
 use zeroize::Zeroizing;
+
+/// AlgorithmIdentifier of Ed25519 (RFC 8410 §3), DER.
+const ED25519_ID: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
+
+/// Where it stands in a PKCS#8 structure shorter than 128 bytes: after two headers and the version.
+const ED25519_AT: Range<usize> = 5..12;
 
 /// The runtime's crypto provider.
 pub(crate) struct WebCrypto;
@@ -69,6 +76,10 @@ async fn generate(alg: Alg) -> Result<NewKey, KeyError> {
 }
 
 async fn import(alg: Alg, pkcs8: &[u8]) -> Result<Arc<dyn Signer>, KeyError> {
+    if alg == Alg::EdDSA && pkcs8.get(ED25519_AT) != Some(ED25519_ID) {
+        // workerd takes a key of any other kind for an Ed25519 key, and fails when it is used.
+        return Err(KeyError::NotAKey(alg));
+    }
     let work = async {
         let usages = Array::of1(&"sign".into());
         let bytes = Uint8Array::from(pkcs8);

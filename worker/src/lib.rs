@@ -56,10 +56,18 @@ async fn respond(request: Request, env: Env) -> worker::Result<Response> {
     seam::response(response).await
 }
 
-/// Does what is due. Nothing is so far; a wrong configuration shows in the log.
+/// Does what is due without a request.
 #[event(scheduled)]
-async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    if let Err(wrong) = host::edge(&env) {
-        worker::console_error!("{wrong}");
+async fn scheduled(_event: ScheduledEvent, env: Env, context: ScheduleContext) {
+    let edge = match host::edge(&env) {
+        Ok(edge) => edge,
+        Err(wrong) => {
+            worker::console_error!("{wrong}");
+            return;
+        }
+    };
+    let tick = shared::jobs::tick(&edge.host);
+    if let Err(e) = after::within(Rc::new(move |job| context.wait_until(job)), tick).await {
+        tracing::error!(error = %e, "tick");
     }
 }

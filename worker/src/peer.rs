@@ -4,6 +4,7 @@
 use js_sys::Array;
 use js_sys::Intl::{DisplayNames, DisplayNamesOptions, DisplayNamesType};
 use shared::http::Peer;
+use std::net::IpAddr;
 use worker::Request;
 
 /// Facts about the sender of a request.
@@ -11,7 +12,7 @@ pub(crate) fn peer(request: &Request) -> Peer {
     let ip = request.headers().get("CF-Connecting-IP").ok().flatten();
     let place = request.cf();
     Peer {
-        ip: ip.and_then(|ip| ip.parse().ok()),
+        ip: ip.and_then(|ip| ip.parse::<IpAddr>().ok()).map(|ip| ip.to_canonical()),
         country: place.and_then(worker::Cf::country).as_deref().and_then(country_name),
         city: place.and_then(worker::Cf::city),
     }

@@ -9,7 +9,8 @@ use worker::{Headers, ResponseBuilder};
 /// has no such form.
 pub(crate) fn request(from: &worker::Request) -> Option<Request<Body>> {
     let raw = from.inner();
-    let (_, rest) = raw.url().split_once("://").map(|(scheme, rest)| (scheme.to_owned(), rest.to_owned()))?;
+    let url = raw.url();
+    let (_, rest) = url.split_once("://")?;
     let target = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
     let body = raw.body().map_or_else(Body::empty, |stream| Body::new(worker::Body::new(stream)));
     let mut request = Request::builder()
@@ -18,7 +19,7 @@ pub(crate) fn request(from: &worker::Request) -> Option<Request<Body>> {
         .body(body)
         .ok()?;
     for (name, value) in from.headers() {
-        // A JavaScript header value has one character per byte.
+        // A JavaScript header value has one character per byte; one that has others is left out.
         let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
         let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
         if let (Ok(name), Some(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {

@@ -4,11 +4,14 @@
 //! what it decided. Time arrives as [`time::UnixTime`], randomness as bytes, keys as values.
 
 pub mod b64;
+pub mod cookie;
 pub mod form;
 pub mod hash;
+pub mod id;
 pub mod jose;
 pub mod json;
 pub mod oauth;
+pub mod oidc;
 pub mod secret;
 pub mod time;
 pub mod uri;

@@ -3,7 +3,5 @@
 pub mod clients;
 pub mod error;
 pub mod json;
-#[cfg(any(test, feature = "openapi"))]
-pub mod openapi;
 pub mod paging;
 pub mod users;

@@ -26,10 +26,11 @@ impl Listing {
     /// Reads the query. Anything unknown or malformed falls back to its default.
     #[must_use]
     pub fn read(req: &Req) -> Self {
-        let pairs: BTreeMap<String, String> = url::form_urlencoded::parse(req.uri.query().unwrap_or("").as_bytes())
-            .take(100)
-            .map(|(k, v)| (k.into_owned(), v.into_owned()))
-            .collect();
+        let pairs: BTreeMap<String, String> =
+            url::form_urlencoded::parse(req.uri.query().unwrap_or("").as_bytes())
+                .take(100)
+                .map(|(k, v)| (k.into_owned(), v.into_owned()))
+                .collect();
         let number = |name: &str| pairs.get(name).and_then(|v| v.parse::<i64>().ok());
         Self {
             page: number("pagination[page]").filter(|p| *p >= 1).unwrap_or(1),
@@ -61,7 +62,8 @@ impl Listing {
     /// Where the page begins, once the number of rows is known. A page behind the last is the last.
     #[must_use]
     pub fn window(&self, total: i64) -> Window {
-        let total_pages = total.saturating_add(self.limit).saturating_sub(1).checked_div(self.limit).unwrap_or(1).max(1);
+        let total_pages =
+            total.saturating_add(self.limit).saturating_sub(1).checked_div(self.limit).unwrap_or(1).max(1);
         let page = self.page.min(total_pages);
         Window {
             offset: page.saturating_sub(1).saturating_mul(self.limit),
@@ -117,10 +119,14 @@ mod tests {
 
     #[test]
     fn windows_clamp_to_the_last_page() {
-        let table = [(1, 20, 0, 0, 1, 1), (3, 20, 41, 40, 3, 3), (9, 20, 41, 40, 3, 3), (2, 100, 100, 0, 1, 1)];
+        let table =
+            [(1, 20, 0, 0, 1, 1), (3, 20, 41, 40, 3, 3), (9, 20, 41, 40, 3, 3), (2, 100, 100, 0, 1, 1)];
         for (page, limit, total, offset, current, pages) in table {
             let w = listing(page, limit, "").window(total);
-            assert_eq!((w.offset, w.pagination.current_page, w.pagination.total_pages), (offset, current, pages));
+            assert_eq!(
+                (w.offset, w.pagination.current_page, w.pagination.total_pages),
+                (offset, current, pages)
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use proto::oauth::pkce::{CodeChallenge, PkceError};
 use proto::oauth::prompt::{Prompt, Prompts};
 use proto::oauth::response_mode::ResponseMode;
 use proto::oauth::scope::Scope;
-use proto::uri::{self, CallbackPattern, RedirectUri};
+use proto::uri::{self, RedirectUri};
 use serde::{Deserialize, Serialize};
 
 /// Scopes that this installation knows. Others are dropped from requests without an error.
@@ -110,16 +110,17 @@ pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> 
         redirect_uri: redirect_uri.as_str().to_owned(),
         client,
         // An unknown mode is an error that goes out by the default mode.
-        response_mode: params.get("response_mode").and_then(|m| m.parse().ok()).unwrap_or(ResponseMode::Query),
+        response_mode: ResponseMode::parse(params.get("response_mode")).unwrap_or_default(),
         state: params.get("state").filter(|s| s.len() <= LONGEST).map(str::to_owned),
     })
 }
 
 fn registered(client: &Client, sent: &str) -> Result<RedirectUri, Refusal> {
     let sent = RedirectUri::parse(sent).map_err(|_| Refusal::RedirectUriInvalid)?;
-    let patterns: Vec<CallbackPattern> =
-        client.callback_urls.iter().filter_map(|p| CallbackPattern::parse(p).ok()).collect();
-    uri::matches(&patterns, &sent).ok_or(Refusal::RedirectUriNotRegistered)
+    let patterns = client.callback_urls.iter().map(String::as_str);
+    // What matched is gone on with in its serialised form, so that browser and matcher cannot read it differently.
+    let target = uri::matches(patterns, &sent).ok_or(Refusal::RedirectUriNotRegistered)?;
+    RedirectUri::parse(&target).map_err(|_| Refusal::RedirectUriInvalid)
 }
 
 /// RFC 6749 §3.1.2.3: it may be left out when exactly one is registered; OpenID Connect demands it.
@@ -174,14 +175,12 @@ fn check_response_type(params: &Params, _: &KnownClient) -> Result<(), Refusal> 
 
 /// OAuth 2.0 Multiple Response Type Encoding Practices §2.1.
 fn check_response_mode(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
-    match params.get("response_mode") {
-        Some(mode) => mode.parse::<ResponseMode>().map(drop).map_err(|_| Refusal::ResponseModeUnsupported),
-        None => Ok(()),
-    }
+    ResponseMode::parse(params.get("response_mode")).map(drop).map_err(|_| Refusal::ResponseModeUnsupported)
 }
 
 fn check_lengths(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
-    let long = ["state", "nonce", "login_hint"].iter().filter_map(|n| params.get(n)).any(|v| v.len() > LONGEST);
+    let long =
+        ["state", "nonce", "login_hint"].iter().filter_map(|n| params.get(n)).any(|v| v.len() > LONGEST);
     if long { Err(Refusal::ParameterTooLong) } else { Ok(()) }
 }
 
@@ -221,7 +220,11 @@ fn parse_max_age(params: &Params) -> Result<Option<i64>, Refusal> {
 
 /// RFC 9126 §5.
 fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
-    if known.client.requires_pushed_authorization_requests { Err(Refusal::PushedRequestRequired) } else { Ok(()) }
+    if known.client.requires_pushed_authorization_requests {
+        Err(Refusal::PushedRequestRequired)
+    } else {
+        Ok(())
+    }
 }
 
 /// Runs the pipeline.
@@ -322,7 +325,10 @@ pub(crate) mod tests {
             assert_eq!(ask(client(), &format!("{GOOD}{more}")), Err(refusal), "{more}");
         }
         assert_eq!(ask(client(), &GOOD.replace("code", "token")), Err(Refusal::ResponseTypeUnsupported));
-        assert_eq!(ask(client(), &GOOD.replace("&response_type=code", "")), Err(Refusal::ResponseTypeMissing));
+        assert_eq!(
+            ask(client(), &GOOD.replace("&response_type=code", "")),
+            Err(Refusal::ResponseTypeMissing)
+        );
         let long = "x".repeat(2049);
         assert_eq!(ask(client(), &format!("{GOOD}&nonce={long}")), Err(Refusal::ParameterTooLong));
     }
@@ -332,9 +338,12 @@ pub(crate) mod tests {
         let plain = Refusal::CodeChallengeMethodUnsupported;
         let missing = Refusal::CodeChallengeMissing;
         // (public, enforced) × (none, S256, plain)
-        for (is_public, pkce_enabled, none) in
-            [(false, false, Ok(())), (false, true, Err(missing)), (true, false, Err(missing)), (true, true, Err(missing))]
-        {
+        for (is_public, pkce_enabled, none) in [
+            (false, false, Ok(())),
+            (false, true, Err(missing)),
+            (true, false, Err(missing)),
+            (true, true, Err(missing)),
+        ] {
             let client = Client { is_public, pkce_enabled, ..client() };
             let run = |more: &str| ask(client.clone(), &format!("{GOOD}{more}")).map(drop);
             assert_eq!(run(""), none);
@@ -367,7 +376,10 @@ pub(crate) mod tests {
         let query = "client_id=app&response_type=code";
         assert_eq!(ask(client(), query).unwrap().redirect_uri, "https://app.example/cb");
         assert_eq!(ask(client(), &format!("{query}&scope=openid")), Err(Refusal::RedirectUriInvalid));
-        let two = Client { callback_urls: vec!["https://a.example/".into(), "https://b.example/".into()], ..client() };
+        let two = Client {
+            callback_urls: vec!["https://a.example/".into(), "https://b.example/".into()],
+            ..client()
+        };
         assert_eq!(ask(two, query), Err(Refusal::RedirectUriInvalid));
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::db::Rows;
 use crate::ports::DbError;
-use crate::store::user::{CustomClaim, User};
+use crate::store::user::User;
 use proto::oauth::scope::Scope;
-use proto::oidc::claims::UserClaims;
+use proto::oidc::claims::{CustomClaim, Person, merge_custom};
 
 /// The person's groups, and whether one of them is allowed by the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,22 +28,26 @@ pub fn groups(rows: &Rows) -> Result<Groups, DbError> {
     Ok(groups)
 }
 
-/// The person as claims.
+/// The person as tokens and userinfo tell about them. `custom` are the rows of `store::grant::custom_claims`.
 ///
 /// # Errors
 /// [`DbError::Inconsistent`].
-pub fn user(user: &User, groups: Groups, custom: &Rows, issuer: &str) -> Result<UserClaims, DbError> {
-    let custom = custom.iter().map(CustomClaim::from_row).collect::<Result<Vec<_>, _>>()?;
-    Ok(UserClaims {
-        given_name: user.first_name.clone(),
-        family_name: user.last_name.clone(),
+pub fn person(user: &User, groups: Groups, custom: &Rows) -> Result<Person, DbError> {
+    let (mut own, mut of_groups) = (Vec::new(), Vec::new());
+    for row in custom {
+        let claim = CustomClaim { key: row.text("name")?, value: row.text("value")? };
+        if row.flag("own")? { own.push(claim) } else { of_groups.push(claim) }
+    }
+    Ok(Person {
+        id: user.id.clone(),
+        username: user.username.clone(),
+        first_name: user.first_name.clone(),
+        last_name: user.last_name.clone(),
         display_name: user.display_name.clone(),
-        preferred_username: user.username.clone(),
-        picture: format!("{issuer}/api/users/{}/profile-picture.png", user.id),
         email: user.email.clone(),
         email_verified: user.email_verified,
         groups: groups.names,
-        custom: custom.into_iter().map(|c| (c.name, c.value)).collect(),
+        custom: merge_custom(&own, &of_groups),
     })
 }
 

@@ -31,9 +31,10 @@ pub fn authenticate(
     let sent = credentials.secret().map_or("", |s| s.expose());
     let sent_hash = secret_hash(sent);
     // No early exit: every stored secret is compared, whichever fits.
-    let fits = secrets.iter().filter(|s| s.is_active(now) && s.hash_alg == "sha256").fold(false, |fits, s| {
-        ct_eq(s.secret_hash.as_bytes(), sent_hash.as_bytes()) | fits
-    });
+    let fits = secrets
+        .iter()
+        .filter(|s| s.is_active(now) && s.hash_alg == "sha256")
+        .fold(false, |fits, s| ct_eq(s.secret_hash.as_bytes(), sent_hash.as_bytes()) | fits);
     let client = client.ok_or(Refusal::ClientSecretWrong)?;
     if client.is_public || fits {
         return Ok(client);
@@ -64,13 +65,18 @@ mod tests {
 
     #[test]
     fn any_active_secret_opens_and_nothing_else() {
-        let secrets = [secret("first secret", None), secret("second secret", Some(100)), secret("old", Some(50))];
+        let secrets =
+            [secret("first secret", None), secret("second secret", Some(100)), secret("old", Some(50))];
         let now = UnixTime(60);
         for good in ["first secret", "second secret"] {
             assert_eq!(authenticate(&post(good), Some(client()), &secrets, now), Ok(client()), "{good}");
         }
         for bad in ["old", "", "first secret ", "FIRST SECRET"] {
-            assert_eq!(authenticate(&post(bad), Some(client()), &secrets, now), Err(Refusal::ClientSecretWrong), "{bad}");
+            assert_eq!(
+                authenticate(&post(bad), Some(client()), &secrets, now),
+                Err(Refusal::ClientSecretWrong),
+                "{bad}"
+            );
         }
         assert_eq!(authenticate(&post("first secret"), None, &[], now), Err(Refusal::ClientSecretWrong));
     }

@@ -85,9 +85,9 @@ fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
 }
 
 fn needs_consent(f: &Facts<'_>, who: &Who) -> bool {
-    let just_given = f.interaction.is_some_and(|i| {
-        i.consented_at.is_some() && i.user_id.as_deref() == Some(who.user.id.as_str())
-    });
+    let just_given = f
+        .interaction
+        .is_some_and(|i| i.consented_at.is_some() && i.user_id.as_deref() == Some(who.user.id.as_str()));
     if just_given {
         return false;
     }
@@ -182,10 +182,16 @@ mod tests {
     #[test]
     fn next_step_table() {
         let consent = given();
-        let chosen = Interaction { user_id: Some("u".into()), account_selected_at: Some(UnixTime(1001)), ..interaction() };
-        let agreed = Interaction { user_id: Some("u".into()), consented_at: Some(UnixTime(1001)), ..interaction() };
+        let chosen = Interaction {
+            user_id: Some("u".into()),
+            account_selected_at: Some(UnixTime(1001)),
+            ..interaction()
+        };
+        let agreed =
+            Interaction { user_id: Some("u".into()), consented_at: Some(UnixTime(1001)), ..interaction() };
         let agreed_by_other = Interaction { user_id: Some("x".into()), ..agreed.clone() };
-        type Line<'a> = (&'a str, &'a str, Option<i64>, i64, Option<&'a Interaction>, Option<&'a [String]>, Next);
+        type Line<'a> =
+            (&'a str, &'a str, Option<i64>, i64, Option<&'a Interaction>, Option<&'a [String]>, Next);
         let i = interaction();
         let table: [Line<'_>; 14] = [
             ("consented before", "", None, 500, None, Some(&consent), Next::Grant),
@@ -195,7 +201,15 @@ mod tests {
             ("consent given here", "consent", None, 500, Some(&agreed), None, Next::Grant),
             ("consent of another person", "", None, 500, Some(&agreed_by_other), None, Next::Consent),
             ("login asked for", "login", None, 999, None, Some(&consent), Next::Authenticate),
-            ("login asked for, old session", "login", None, 999, Some(&i), Some(&consent), Next::Authenticate),
+            (
+                "login asked for, old session",
+                "login",
+                None,
+                999,
+                Some(&i),
+                Some(&consent),
+                Next::Authenticate,
+            ),
             ("login asked for and done", "login", None, 1000, Some(&i), Some(&consent), Next::Grant),
             ("max_age passed", "", Some(100), 900, None, Some(&consent), Next::Authenticate),
             ("max_age not passed", "", Some(101), 900, None, Some(&consent), Next::Grant),

@@ -85,7 +85,12 @@ mod tests {
     }
 
     fn run(state: RefreshState, grant: Grant, has_consent: bool, now: i64) -> Result<Turn, Refusal> {
-        turn(&Facts { stored: Some(&(token(state), grant)), client: &client(), has_consent, now: UnixTime(now) })
+        turn(&Facts {
+            stored: Some(&(token(state), grant)),
+            client: &client(),
+            has_consent,
+            now: UnixTime(now),
+        })
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
-use super::{grant, page_error, query_and_body, response};
+use super::{grant, own_token, page_error, query_and_body, response};
 use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
 use crate::decide::prompt::{self, Facts, Next};
 use crate::failure::{Failure, Fault};
@@ -13,7 +13,7 @@ use crate::store::interaction::{self, Interaction};
 use crate::store::session::{self, Who};
 use crate::store::{consent, load};
 use proto::form::Params;
-use proto::jose::jwt::TokenType;
+use proto::jose::jwt::{Expiry, TokenType};
 
 /// A request with what is known about who asks: the input of the next step.
 pub struct Standing {
@@ -134,7 +134,8 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     if !proto::secret::ct_eq(interaction.browser_hash.as_bytes(), browser.hash.as_bytes()) {
         return Err(ErrorKind::Interaction.into());
     }
-    let ask = serde_json::from_str(&interaction.request).map_err(|_| Fault::Bug("a stored request does not parse"))?;
+    let ask = serde_json::from_str(&interaction.request)
+        .map_err(|_| Fault::Bug("a stored request does not parse"))?;
     Ok(Standing {
         ask,
         client,
@@ -176,7 +177,8 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
     let interaction = Interaction {
         id: cx.host.random_token()?,
         browser_hash: browser.hash.clone(),
-        request: serde_json::to_string(&standing.ask).map_err(|_| Fault::Bug("a request cannot be stored"))?,
+        request: serde_json::to_string(&standing.ask)
+            .map_err(|_| Fault::Bug("a request cannot be stored"))?,
         user_id: None,
         account_selected_at: None,
         consented_at: None,
@@ -191,9 +193,8 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
 /// The subject of an ID token of ours; its times do not matter (OpenID Connect Core §3.1.2.1).
 async fn hinted_subject(cx: &Cx, hint: &str) -> Result<Option<String>, Failure> {
     let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, hint).await?;
-    Ok(claims.filter(|c| c.get("iss").and_then(|v| v.as_str()) == Some(cx.issuer())).and_then(|c| {
-        c.get("sub").and_then(|v| v.as_str()).map(str::to_owned)
-    }))
+    let ours = claims.filter(|c| c.check(&own_token(cx, Expiry::Ignored)).is_ok());
+    Ok(ours.and_then(|c| c.text("sub").map(str::to_owned)))
 }
 
 /// The page for a client or callback that is not proven. A signed-in admin sees what to mend.
@@ -213,9 +214,15 @@ fn refuse(
             details.push(Detail { label: DetailLabel::Client, value: client.map_or(id, |c| &c.name) });
         }
         if client.is_some() {
-            details.push(Detail { label: DetailLabel::Arrived, value: params.get("redirect_uri").unwrap_or("") });
+            details.push(Detail {
+                label: DetailLabel::Arrived,
+                value: params.get("redirect_uri").unwrap_or(""),
+            });
             details.push(Detail { label: DetailLabel::Registered, value: &registered });
-            details.push(Detail { label: DetailLabel::ChangeAt, value: "PUT /api/oidc/clients/{id}: callbackURLs" });
+            details.push(Detail {
+                label: DetailLabel::ChangeAt,
+                value: "PUT /api/oidc/clients/{id}: callbackURLs",
+            });
         }
     }
     page_error::with_details(cx, req, page_error::kind_of(refusal), details)

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
 use http::StatusCode;
-use proto::oidc::discovery;
+use proto::oidc::discovery::Discovery;
 
 /// The document.
 ///
@@ -14,5 +14,5 @@ use proto::oidc::discovery;
 pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
     let active = keyring::active(&cx.host, cx.now).await?.alg;
     let internal = cx.host.settings.internal_app_url.as_str();
-    Ok(respond::json(StatusCode::OK, &discovery::document(cx.issuer(), internal, &[active])))
+    Ok(respond::json(StatusCode::OK, &Discovery::new(cx.issuer(), internal, &[active])))
 }

@@ -1,6 +1,6 @@
 //! `GET` and `POST /api/oidc/end-session` (OpenID Connect RP-Initiated Logout 1.0).
 
-use super::query_and_body;
+use super::{own_token, query_and_body};
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
@@ -8,9 +8,8 @@ use crate::store::client::{self, Client};
 use crate::store::session::{self, Who};
 use crate::store::{grant, load, save};
 use proto::form::{Params, render_query};
-use proto::jose::jwt::TokenType;
+use proto::jose::jwt::{Claims, Expiry, TokenType};
 use proto::uri::{self, RedirectUri};
-use serde_json::{Map, Value};
 
 /// Ends the session that the ID token speaks of. Without a token that fits the session the person is asked
 /// first, on `/logout`, so that no other site can sign anybody out.
@@ -25,11 +24,9 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     };
     let client_id = hint.as_ref().map(|h| h.client_id.as_str()).or_else(|| params.get("client_id"));
     let hash = http::session_hash(&cx, &req);
-    let [client, who] = load(
-        &*cx.host.db,
-        [client::by_id(client_id.unwrap_or("")), session::live(hash.as_deref(), cx.now)],
-    )
-    .await?;
+    let [client, who] =
+        load(&*cx.host.db, [client::by_id(client_id.unwrap_or("")), session::live(hash.as_deref(), cx.now)])
+            .await?;
     let client = Client::from_rows(&client)?;
     let who = Who::from_rows(&who)?;
     let consistent = params.get("client_id").is_none_or(|id| hint.as_ref().is_none_or(|h| h.client_id == id));
@@ -63,13 +60,13 @@ struct Hint {
 /// An ID token of ours; expired ones count (RP-Initiated Logout §4).
 async fn hint(cx: &Cx, token: &str) -> Result<Option<Hint>, Failure> {
     let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, token).await?;
-    Ok(claims.and_then(|c| read_hint(&c, cx.issuer())))
+    Ok(claims.filter(|c| c.check(&own_token(cx, Expiry::Ignored)).is_ok()).and_then(|c| read_hint(&c)))
 }
 
-fn read_hint(claims: &Map<String, Value>, issuer: &str) -> Option<Hint> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let client_id = claims.get("aud")?.as_array()?.first()?.as_str()?.to_owned();
-    (text("iss")? == issuer).then_some(Hint { client_id, sub: text("sub")?, sid: text("sid") })
+fn read_hint(claims: &Claims) -> Option<Hint> {
+    let text = |name: &str| claims.text(name).map(str::to_owned);
+    let client_id = (*claims.audience().ok()?.first()?).to_owned();
+    Some(Hint { client_id, sub: text("sub")?, sid: text("sid") })
 }
 
 /// `/logout`, which takes along what is needed to go back to the client afterwards.
@@ -90,7 +87,9 @@ pub fn after_logout(client: &Client, params: &Params) -> String {
         return first.and_then(|u| RedirectUri::parse(u).ok()).map_or(own, |u| u.as_str().to_owned());
     };
     let patterns = client.logout_callback_urls.iter().map(String::as_str);
-    let Some(target) = RedirectUri::parse(asked).ok().and_then(|uri| uri::matches(patterns, &uri)) else { return own };
+    let Some(target) = RedirectUri::parse(asked).ok().and_then(|uri| uri::matches(patterns, &uri)) else {
+        return own;
+    };
     match params.get("state") {
         Some(state) => {
             let separator = if target.contains('?') { '&' } else { '?' };

@@ -50,10 +50,12 @@ fn select_account_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Res
 
 fn consent_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
     let uri = RedirectUri::parse(&standing.ask.redirect_uri).ok();
-    let host = uri.as_ref().and_then(|u| u.url().host_str().map(|host| match u.url().port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }));
+    let host = uri.as_ref().and_then(|u| {
+        u.url().host_str().map(|host| match u.url().port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
+    });
     let scope = standing.ask.scope();
     let html = pages::render(&ConsentPage {
         frame: frame(cx, req),
@@ -76,10 +78,14 @@ pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let id = params.get("interaction").ok_or(ErrorKind::Interaction)?;
     let standing = interaction_standing(&cx, &req, id).await?;
     let next = standing.next(&cx)?;
-    let Some(who) = &standing.who else { return Ok(respond::see_other(&format!("/interaction?interaction={id}"))) };
+    let Some(who) = &standing.who else {
+        return Ok(respond::see_other(&format!("/interaction?interaction={id}")));
+    };
     match (params.get("action"), next) {
         (Some("allow"), Next::Consent) => save_one(&cx, interaction::give_consent(id, who, cx.now)).await?,
-        (Some("continue"), Next::SelectAccount) => save_one(&cx, interaction::select_account(id, who, cx.now)).await?,
+        (Some("continue"), Next::SelectAccount) => {
+            save_one(&cx, interaction::select_account(id, who, cx.now)).await?
+        }
         (Some("deny"), _) => {
             save_one(&cx, interaction::finish(id)).await?;
             return response::send_error(&cx, &req, &standing.known(), Refusal::Denied);

@@ -20,13 +20,15 @@ use crate::pages::{self, Frame, WrongAddress};
 use crate::refusal::Refusal;
 use http::header;
 use proto::form::{self, Params};
+use proto::jose::jwt::{Expected, Expiry};
 
 /// What every page has around its content, for this visitor.
 #[must_use]
 pub fn frame<'a>(cx: &'a Cx, req: &'a Req) -> Frame<'a> {
     let app_url = &cx.host.settings.app_url;
     // A proxy may drop the port; one that differs is another origin, where no passkey works.
-    let opened = req.header(header::HOST).filter(|h| h.contains(':') && !h.eq_ignore_ascii_case(app_url.authority()));
+    let opened =
+        req.header(header::HOST).filter(|h| h.contains(':') && !h.eq_ignore_ascii_case(app_url.authority()));
     Frame {
         messages: pages::negotiate(req.header(header::ACCEPT_LANGUAGE)),
         app_name: &cx.host.settings.app_name,
@@ -64,4 +66,10 @@ pub fn query_and_body(req: &Req) -> Result<Params, Failure> {
         return Ok(query);
     }
     Ok(Params::merge(query, body(req)?).map_err(|_| Refusal::MalformedParameters)?)
+}
+
+/// What every token of ours says: our issuer, and times that are right to the second, since one clock made them.
+#[must_use]
+pub fn own_token(cx: &Cx, expiry: Expiry) -> Expected<'_> {
+    Expected { issuer: cx.issuer(), audience: None, expiry, now: cx.now, leeway: 0 }
 }

@@ -53,7 +53,11 @@ pub fn from_api(error: &ApiError) -> Resp {
         ApiError::RateLimited => "Too many requests.",
         _ => "The request is malformed.",
     };
-    let code = if *error == ApiError::RateLimited { ErrorCode::TemporarilyUnavailable } else { ErrorCode::InvalidRequest };
+    let code = if *error == ApiError::RateLimited {
+        ErrorCode::TemporarilyUnavailable
+    } else {
+        ErrorCode::InvalidRequest
+    };
     answer(error.public().0, code, description)
 }
 

@@ -7,7 +7,7 @@ use crate::http::{Cx, Req, Resp, respond};
 use crate::pages::{self, FormPostPage, Hidden};
 use crate::refusal::Refusal;
 use http::StatusCode;
-use proto::oauth::response_mode::ResponseMode;
+use proto::oauth::response_mode::Delivery;
 use proto::uri::{RedirectUri, origin_for_csp};
 
 /// Where forms of pages about this client may end up: our answer to a POST may be a redirect to it, and browsers
@@ -21,17 +21,24 @@ pub fn form_action(redirect_uri: &str) -> Vec<String> {
 ///
 /// # Errors
 /// A fault if the proven redirect URI cannot be used, which is a bug.
-pub fn send(cx: &Cx, req: &Req, known: &KnownClient, params: &[(&str, &str)]) -> Result<Resp, Failure> {
+pub fn send(
+    cx: &Cx,
+    req: &Req,
+    known: &KnownClient,
+    params: &[(&'static str, &str)],
+) -> Result<Resp, Failure> {
     let mut all = params.to_vec();
     if let Some(state) = &known.state {
         all.push(("state", state));
     }
     all.push(("iss", cx.issuer()));
-    let uri = RedirectUri::parse(&known.redirect_uri).map_err(|_| Fault::Bug("a proven redirect URI does not parse"))?;
-    if known.response_mode != ResponseMode::FormPost {
-        return Ok(respond::see_other(&known.response_mode.redirect_to(&uri, &all)));
-    }
-    let hidden = all.iter().map(|(name, value)| Hidden { name, value }).collect();
+    let uri = RedirectUri::parse(&known.redirect_uri)
+        .map_err(|_| Fault::Bug("a proven redirect URI does not parse"))?;
+    let fields = match known.response_mode.deliver(&uri, &all) {
+        Delivery::Redirect(address) => return Ok(respond::see_other(&address)),
+        Delivery::FormPost { fields, .. } => fields,
+    };
+    let hidden = fields.iter().map(|(name, value)| Hidden { name, value }).collect();
     let page = FormPostPage::new(frame(cx, req), uri.url(), hidden)
         .ok_or(Fault::Bug("a proven redirect URI has a scheme that browsers run"))?;
     Ok(respond::page(StatusCode::OK, pages::render(&page), form_action(&known.redirect_uri)))

@@ -15,7 +15,7 @@ pub enum Origin {
 /// Whether the browser says that the request comes from one of our own pages.
 /// Requests without either header come from no browser, hence carry no cookie of one.
 #[must_use]
-pub fn is_own_page(headers: &HeaderMap, app_url: &AppUrl) -> bool {
+pub(super) fn is_own_page(headers: &HeaderMap, app_url: &AppUrl) -> bool {
     let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
     let own_origin = text("origin").is_none_or(|origin| origin == app_url.as_str());
     // `none` is a person typing the address or a bookmark; those are never POSTs that matter.

@@ -21,7 +21,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Builds the router of a host from the route table. The host puts a [`Peer`] into each request's extensions.
-#[must_use]
 pub fn router(host: Arc<Host>) -> axum::Router {
     let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
     for route in ROUTES {
@@ -49,11 +48,12 @@ static NO_API: Route = Route::missing(Shape::Api);
 static NO_PAGE: Route = Route::missing(Shape::Page);
 
 fn choose(routes: &[&'static Route], method: &Method, path: &str) -> Result<&'static Route, &'static Route> {
-    let wanted = if method == Method::HEAD { &Method::GET } else { method };
-    if let Some(route) = routes.iter().find(|r| r.method == *wanted) {
+    let wanted = if method == Method::HEAD { "GET" } else { method.as_str() };
+    if let Some(route) = routes.iter().find(|r| r.method.as_str() == wanted) {
         return Ok(route);
     }
-    let missing = if path.starts_with("/api/") || path.starts_with("/.well-known/") { &NO_API } else { &NO_PAGE };
+    let missing =
+        if path.starts_with("/api/") || path.starts_with("/.well-known/") { &NO_API } else { &NO_PAGE };
     Err(missing)
 }
 
@@ -122,7 +122,9 @@ fn is_own_host(cx: &Cx, req: &Req) -> bool {
     let settings = &cx.host.settings;
     requested_host(req).is_some_and(|authority| {
         let host = host_of(authority);
-        [&settings.app_url, &settings.internal_app_url].iter().any(|own| host.eq_ignore_ascii_case(own.host()))
+        [&settings.app_url, &settings.internal_app_url]
+            .iter()
+            .any(|own| host.eq_ignore_ascii_case(own.host()))
     })
 }
 
@@ -158,7 +160,13 @@ async fn limit(cx: &Cx, route: &Route, req: &Req) -> Result<(), Failure> {
     }
     let key = cx.peer.ip.map_or_else(|| "unknown".to_owned(), peer::fold);
     let refused = |retry_after_s: u32| {
-        tracing::info!(request_id = cx.request_id, bucket = route.limit.name, retry_after_s, path = req.uri.path(), "rate limited");
+        tracing::info!(
+            request_id = cx.request_id,
+            bucket = route.limit.name,
+            retry_after_s,
+            path = req.uri.path(),
+            "rate limited"
+        );
         refuse(route, ErrorKind::TooMany, ApiError::RateLimited)
     };
     match cx.host.limit.check(route.limit, &key, cx.now).await {
@@ -188,8 +196,12 @@ async fn authenticate(cx: &mut Cx, route: &Route, req: &Req) -> Result<(), Failu
     };
     let who = Who::from_rows(&rows)?;
     match &who {
-        Some(who) if who.user.disabled => return Err(refuse(route, ErrorKind::Forbidden, ApiError::UserDisabled)),
-        Some(who) if route.auth == Auth::Admin && !who.user.is_admin => return Err(ApiError::Forbidden.into()),
+        Some(who) if who.user.disabled => {
+            return Err(refuse(route, ErrorKind::Forbidden, ApiError::UserDisabled));
+        }
+        Some(who) if route.auth == Auth::Admin && !who.user.is_admin => {
+            return Err(ApiError::Forbidden.into());
+        }
         None if route.auth != Auth::UserPage => return Err(ApiError::NotSignedIn.into()),
         _ => {}
     }
@@ -271,8 +283,10 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
     let headers = resp.headers_mut();
     if !headers.contains_key(header::CACHE_CONTROL) {
         let value = match route.cache {
-            Cache::Public(seconds) if cacheable => HeaderValue::from_str(&format!("public, max-age={seconds}"))
-                .unwrap_or(HeaderValue::from_static("no-store")),
+            Cache::Public(seconds) if cacheable => {
+                HeaderValue::from_str(&format!("public, max-age={seconds}"))
+                    .unwrap_or(HeaderValue::from_static("no-store"))
+            }
             Cache::NoStore => HeaderValue::from_static("no-store"),
             _ => HeaderValue::from_static("private, no-store"),
         };
@@ -305,4 +319,3 @@ fn cors(headers: &mut http::HeaderMap, req: &Req) {
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
 }
-

@@ -9,7 +9,9 @@ pub mod routes;
 mod security;
 mod types;
 
-pub use cookies::{Browser, BROWSER, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie};
+pub use cookies::{
+    BROWSER, Browser, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie,
+};
 pub use dispatch::router;
 pub use security::ContentSecurity;
 pub use types::{Cx, Peer, Req, Resp};

@@ -7,9 +7,34 @@ use crate::failure::{Failure, Fault};
 use crate::flow::{authorize, discovery, end_session, health, interaction, jwks, token, userinfo};
 use crate::login::{account, setup, sign_in, sign_out};
 use crate::ports::Bucket;
-use http::Method;
 use std::future::Future;
 use std::pin::Pin;
+
+/// The methods that routes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// GET, and HEAD.
+    Get,
+    /// POST.
+    Post,
+    /// PUT.
+    Put,
+    /// DELETE.
+    Delete,
+}
+
+impl Verb {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +88,10 @@ pub enum Shape {
 pub type Answer = Pin<Box<dyn Future<Output = Result<Resp, Failure>> + Send>>;
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub struct Route {
     /// Method; GET also serves HEAD.
-    pub method: Method,
+    pub method: Verb,
     /// Path, with `{name}` for parameters.
     pub path: &'static str,
     /// Who may use it.
@@ -117,7 +143,7 @@ impl Route {
     #[must_use]
     pub const fn missing(shape: Shape) -> Self {
         Self {
-            method: Method::GET,
+            method: Verb::Get,
             path: "(none)",
             auth: Auth::Public,
             origin: Origin::Any,
@@ -134,7 +160,7 @@ impl Route {
 }
 
 const fn row(
-    method: Method,
+    method: Verb,
     path: &'static str,
     auth: Auth,
     shape: Shape,
@@ -146,30 +172,41 @@ const fn row(
 
 /// A page.
 const fn page(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    row(Method::GET, path, Auth::Public, Shape::Page, summary, handler)
+    row(Verb::Get, path, Auth::Public, Shape::Page, summary, handler)
 }
 
 /// A form of a page.
 const fn form(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    let row = row(Method::POST, path, Auth::Public, Shape::Page, summary, handler);
+    let row = row(Verb::Post, path, Auth::Public, Shape::Page, summary, handler);
     Route { origin: Origin::Same, body_limit: FORM, ..row }
 }
 
 /// An endpoint that apps read without secrets.
 const fn document(path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    let row = row(Method::GET, path, Auth::Public, Shape::OAuth, summary, handler);
+    let row = row(Verb::Get, path, Auth::Public, Shape::OAuth, summary, handler);
     Route { cors: Cors::Any, cache: Cache::Public(300), ..row }
 }
 
 /// An endpoint of OAuth that apps post to or read with a token.
-const fn oauth(method: Method, path: &'static str, auth: Auth, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+const fn oauth(
+    method: Verb,
+    path: &'static str,
+    auth: Auth,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
     let row = row(method, path, auth, Shape::OAuth, summary, handler);
     Route { cors: Cors::Any, cache: Cache::NoStore, body_limit: FORM, ..row }
 }
 
 /// A route of the JSON API for admins.
-const fn admin(method: Method, path: &'static str, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
-    let origin = if matches!(method, Method::GET) { Origin::Any } else { Origin::Same };
+const fn admin(
+    method: Verb,
+    path: &'static str,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
+    let origin = if matches!(method, Verb::Get) { Origin::Any } else { Origin::Same };
     let row = row(method, path, Auth::Admin, Shape::Api, summary, handler);
     Route { origin, body_limit: JSON, ..row }
 }
@@ -210,10 +247,13 @@ pub static ROUTES: &[Route] = &[
     // OAuth and OpenID Connect
     page("/authorize", "Authorization endpoint", h!(authorize::handle)),
     Route { origin: Origin::Any, ..form("/authorize", "Authorization endpoint", h!(authorize::handle)) },
-    oauth(Method::POST, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
-    oauth(Method::GET, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
-    oauth(Method::POST, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
-    Route { cors: Cors::Any, ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle)) },
+    oauth(Verb::Post, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
+    oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
+    oauth(Verb::Post, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
+    Route {
+        cors: Cors::Any,
+        ..page("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle))
+    },
     Route {
         origin: Origin::Any,
         cors: Cors::Any,
@@ -223,35 +263,49 @@ pub static ROUTES: &[Route] = &[
     document("/.well-known/oauth-authorization-server", "Provider metadata", h!(discovery::get)),
     document("/.well-known/jwks.json", "Keys that tokens are signed with", h!(jwks::get)),
     // JSON API
-    row(Method::GET, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
-    admin(Method::GET, "/api/oidc/clients", "Lists clients", h!(clients::list)),
-    admin(Method::POST, "/api/oidc/clients", "Makes a client", h!(clients::create)),
-    admin(Method::GET, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
-    admin(Method::PUT, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
-    admin(Method::DELETE, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
+    row(Verb::Get, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
+    admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list)),
+    admin(Verb::Post, "/api/oidc/clients", "Makes a client", h!(clients::create)),
+    admin(Verb::Get, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
+    admin(Verb::Put, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
+    admin(Verb::Delete, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
     row(
-        Method::GET,
+        Verb::Get,
         "/api/oidc/clients/{id}/meta",
         Auth::Public,
         Shape::Api,
         "What anybody may know of a client",
         h!(clients::meta),
     ),
-    admin(Method::GET, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
-    admin(Method::POST, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
+    admin(Verb::Get, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
+    admin(Verb::Post, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
     admin(
-        Method::DELETE,
+        Verb::Delete,
         "/api/oidc/clients/{id}/secrets/{secretId}",
         "Removes a secret",
         h!(clients::delete_secret),
     ),
     Route {
         cache: Cache::Public(300),
-        ..row(Method::GET, "/api/openapi.json", Auth::Public, Shape::Api, "This description", h!(health::openapi))
+        ..row(
+            Verb::Get,
+            "/api/openapi.json",
+            Auth::Public,
+            Shape::Api,
+            "This description",
+            h!(health::openapi),
+        )
     },
     Route {
         checks_host: false,
-        ..row(Method::GET, "/healthz", Auth::Public, Shape::Api, "204 if the store answers", h!(health::healthz))
+        ..row(
+            Verb::Get,
+            "/healthz",
+            Auth::Public,
+            Shape::Api,
+            "204 if the store answers",
+            h!(health::healthz),
+        )
     },
     page("/robots.txt", "Nothing here is for search engines", h!(health::robots)),
 ];

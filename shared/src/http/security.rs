@@ -18,7 +18,9 @@ pub enum ContentSecurity {
 impl ContentSecurity {
     fn render(&self) -> String {
         match self {
-            Self::Nothing => "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'".into(),
+            Self::Nothing => {
+                "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'".into()
+            }
             Self::Page { form_action } => {
                 let more: String = form_action.iter().map(|s| format!(" {s}")).collect();
                 format!(
@@ -35,7 +37,10 @@ const FIXED: &[(&str, &str)] = &[
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
-    ("permissions-policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()"),
+    (
+        "permissions-policy",
+        "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()",
+    ),
 ];
 
 /// Adds the headers that every response carries.
@@ -44,10 +49,7 @@ pub(crate) fn apply(headers: &mut HeaderMap, policy: &ContentSecurity, https: bo
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if https {
-        headers.insert(
-            http::header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000"),
-        );
+        headers.insert(http::header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     // A source that is no header text leaves the strictest policy.
     let csp = HeaderValue::from_str(&policy.render())

@@ -37,7 +37,10 @@ async fn page(cx: &Cx, req: &Req, problem: Option<Problem>, status: StatusCode) 
     let browser = http::browser(cx, req)?;
     let begun: Option<Begun> = if is_fresh(&who, cx.now) {
         let names = (user.username.as_str(), user.shown_name());
-        Some(ceremony::begin_create(cx, &browser, challenge::Ceremony::Create, &user.id, names, &passkeys).await?)
+        Some(
+            ceremony::begin_create(cx, &browser, challenge::Ceremony::Create, &user.id, names, &passkeys)
+                .await?,
+        )
     } else {
         None
     };
@@ -85,13 +88,12 @@ pub async fn add_passkey(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = body(&req)?;
     let browser = http::browser(&cx, &req)?;
     let id = params.get("challenge_id").unwrap_or("");
-    let [challenge] = load(
-        &*cx.host.db,
-        [challenge::consume(id, challenge::Ceremony::Create, &browser.hash, cx.now)],
-    )
-    .await?;
+    let [challenge] =
+        load(&*cx.host.db, [challenge::consume(id, challenge::Ceremony::Create, &browser.hash, cx.now)])
+            .await?;
     // The challenge is this person's: it must not have been begun by another account in this browser.
-    let challenge = challenge::read(&challenge)?.filter(|c| c.user_handle.as_deref() == Some(who.user.id.as_str()));
+    let challenge =
+        challenge::read(&challenge)?.filter(|c| c.user_handle.as_deref() == Some(who.user.id.as_str()));
     let problem = match (challenge, params.get("response")) {
         (None, _) => Problem::ChallengeExpired,
         (_, None) => Problem::NoResponse,

@@ -22,7 +22,13 @@ pub struct Beginning {
 ///
 /// # Errors
 /// A fault if there is no randomness.
-pub fn begin(cx: &Cx, req: &Req, user_id: &str, passkey_id: &str, current: Option<&Who>) -> Result<Beginning, Failure> {
+pub fn begin(
+    cx: &Cx,
+    req: &Req,
+    user_id: &str,
+    passkey_id: &str,
+    current: Option<&Who>,
+) -> Result<Beginning, Failure> {
     let secret = cx.host.random_token()?;
     let same_person = current.filter(|who| who.user.id == user_id);
     let sign_in = SignIn {

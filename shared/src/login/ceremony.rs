@@ -9,8 +9,8 @@ use crate::store::user::User;
 use proto::b64;
 use proto::webauthn::{
     CoseAlgorithm, Expected, NewCredential, PublicKeyCredentialCreationOptionsJSON,
-    PublicKeyCredentialRequestOptionsJSON, PublicReason, RegistrationResponse, RelyingParty, UserVerification,
-    verify_registration,
+    PublicKeyCredentialRequestOptionsJSON, PublicReason, RegistrationResponse, RelyingParty,
+    UserVerification, verify_registration,
 };
 use proto::webauthn::{CredentialDescriptor, User as WebAuthnUser};
 use serde::Serialize;
@@ -70,7 +70,11 @@ pub async fn begin_create(
 }
 
 /// Hands the expected values of a ceremony with this challenge to `with`.
-pub(super) fn expecting<T>(cx: &Cx, challenge: &Challenge, with: impl FnOnce(&Expected<'_>) -> T) -> Option<T> {
+pub(super) fn expecting<T>(
+    cx: &Cx,
+    challenge: &Challenge,
+    with: impl FnOnce(&Expected<'_>) -> T,
+) -> Option<T> {
     let bytes = b64::decode(&challenge.challenge).ok()?;
     let app_url = &cx.host.settings.app_url;
     Some(with(&Expected {
@@ -90,9 +94,8 @@ pub fn finish_create(cx: &Cx, challenge: &Challenge, response: &str) -> Result<N
         tracing::info!(request_id = cx.request_id, %error, "registration refused");
         Problem::PasskeyRefused
     })?;
-    let verified = expecting(cx, challenge, |expected| {
-        verify_registration(&parsed, expected, &CoseAlgorithm::OFFERED)
-    });
+    let verified =
+        expecting(cx, challenge, |expected| verify_registration(&parsed, expected, &CoseAlgorithm::OFFERED));
     verified.ok_or(Problem::PasskeyRefused)?.map_err(|error| {
         tracing::info!(request_id = cx.request_id, %error, "registration refused");
         Problem::PasskeyRefused
@@ -127,8 +130,8 @@ pub fn to_passkey(cx: &Cx, owner: &User, new: NewCredential) -> Result<Passkey, 
 #[must_use]
 pub const fn problem(reason: PublicReason) -> Problem {
     match reason {
-        PublicReason::InvalidResponse | PublicReason::NotVerified | PublicReason::UserVerificationRequired => {
-            Problem::PasskeyRefused
-        }
+        PublicReason::InvalidResponse
+        | PublicReason::NotVerified
+        | PublicReason::UserVerificationRequired => Problem::PasskeyRefused,
     }
 }

@@ -103,7 +103,14 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let mut stmts = vec![claim(cx.now), user.insert(cx.now), passkey.insert()];
     stmts.extend(begin.stmts.clone());
     let data = json!({ "passkeyName": passkey.name });
-    stmts.push(audit::record(Event::AccountCreated, &user.id, None, &json!({ "method": "setup" }), &cx, &req)?);
+    stmts.push(audit::record(
+        Event::AccountCreated,
+        &user.id,
+        None,
+        &json!({ "method": "setup" }),
+        &cx,
+        &req,
+    )?);
     stmts.push(audit::record(Event::PasskeyAdded, &user.id, None, &data, &cx, &req)?);
     match save(&*cx.host.db, stmts).await {
         Ok(()) => {}

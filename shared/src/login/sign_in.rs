@@ -15,7 +15,9 @@ use crate::store::{challenge, interaction, load, save};
 use ::http::StatusCode;
 use proto::form::{Params, render_query};
 use proto::uri::local_path;
-use proto::webauthn::{Authenticated, AuthenticationResponse, Owner, StoredCredential, verify_authentication};
+use proto::webauthn::{
+    Authenticated, AuthenticationResponse, Owner, StoredCredential, verify_authentication,
+};
 use serde_json::json;
 
 /// Where a sign-in without a destination leads.
@@ -59,9 +61,8 @@ impl Destination {
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let destination = Destination::Path(
-        params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned(),
-    );
+    let destination =
+        Destination::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned());
     let hash = http::session_hash(&cx, &req);
     let who = match &hash {
         Some(hash) => Who::from_rows(&cx.host.db.query(session::live(Some(hash), cx.now)).await?)?,
@@ -136,8 +137,10 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let destination = Destination::read(&params);
     let hash = http::session_hash(&cx, &req);
     let current = |rows: &_| Who::from_rows(rows);
-    let Some(parsed) = params.get("response").and_then(|r| AuthenticationResponse::parse(r.as_bytes()).ok()) else {
-        let problem = if params.get("response").is_some() { Problem::PasskeyRefused } else { Problem::NoResponse };
+    let Some(parsed) = params.get("response").and_then(|r| AuthenticationResponse::parse(r.as_bytes()).ok())
+    else {
+        let problem =
+            if params.get("response").is_some() { Problem::PasskeyRefused } else { Problem::NoResponse };
         let rows = cx.host.db.query(session::live(hash.as_deref(), cx.now)).await?;
         let who = current(&rows)?;
         return again(&cx, &req, &destination, who.as_ref(), problem).await;
@@ -202,11 +205,22 @@ async fn signed_in(
     let mut stmts = begin.stmts.clone();
     // A counter that went back is kept: otherwise the copy would look right from now on.
     let sign_count = if verified.clone_suspected { passkey.sign_count } else { verified.sign_count };
-    stmts.push(passkey::used(&passkey.id, sign_count, verified.backup_state, verified.clone_suspected, cx.now));
+    stmts.push(passkey::used(
+        &passkey.id,
+        sign_count,
+        verified.backup_state,
+        verified.clone_suspected,
+        cx.now,
+    ));
     let data = json!({ "passkeyName": passkey.name });
     stmts.push(audit::record(Event::SignIn, &user.id, None, &data, cx, req)?);
     if verified.clone_suspected {
-        tracing::warn!(request_id = cx.request_id, user = user.id, passkey = passkey.id, "passkey counter went back");
+        tracing::warn!(
+            request_id = cx.request_id,
+            user = user.id,
+            passkey = passkey.id,
+            "passkey counter went back"
+        );
         stmts.push(audit::record(Event::PasskeyCloneSuspected, &user.id, None, &data, cx, req)?);
     }
     match save(&*cx.host.db, stmts).await {

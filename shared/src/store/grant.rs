@@ -1,6 +1,6 @@
 //! Grants (what a person gave a client), their authorization codes and refresh tokens.
 
-use super::user::{User, user_columns};
+use super::user::user_columns;
 use crate::db::{Row, Rows, Stmt};
 use crate::ports::DbError;
 use proto::time::UnixTime;
@@ -211,7 +211,9 @@ pub fn insert_refresh(token_hash: &str, grant_id: &str, now: UnixTime, expires_a
 /// Keeps the grant's row until its newest refresh token ends.
 #[must_use]
 pub fn extend(grant_id: &str, expires_at: UnixTime) -> Stmt {
-    Stmt::new("UPDATE grants SET expires_at = ?2 WHERE id = ?1 AND expires_at < ?2").bind(grant_id).bind(expires_at)
+    Stmt::new("UPDATE grants SET expires_at = ?2 WHERE id = ?1 AND expires_at < ?2")
+        .bind(grant_id)
+        .bind(expires_at)
 }
 
 /// Marks a refresh token used; the database lets one caller do it.
@@ -245,16 +247,25 @@ pub fn by_refresh(token_hash: &str) -> Stmt {
 pub fn read_refresh(rows: &Rows) -> Result<Option<(RefreshToken, Grant)>, DbError> {
     rows.first()
         .map(|row| {
-            let state = match (row.text("state")?.as_str(), row.opt_time("used_at")?, row.opt_text("successor_sealed")?)
-            {
+            let state = match (
+                row.text("state")?.as_str(),
+                row.opt_time("used_at")?,
+                row.opt_text("successor_sealed")?,
+            ) {
                 ("live", None, None) => RefreshState::Live,
                 ("used", Some(at), Some(successor_sealed)) => RefreshState::Used { at, successor_sealed },
                 (state, ..) => {
-                    return Err(DbError::Inconsistent { table: "refresh_tokens", what: format!("state {state}") });
+                    return Err(DbError::Inconsistent {
+                        table: "refresh_tokens",
+                        what: format!("state {state}"),
+                    });
                 }
             };
-            let token =
-                RefreshToken { token_hash: row.text("token_hash")?, state, expires_at: row.time("expires_at")? };
+            let token = RefreshToken {
+                token_hash: row.text("token_hash")?,
+                state,
+                expires_at: row.time("expires_at")?,
+            };
             Ok((token, Grant::from_row(row)?))
         })
         .transpose()
@@ -323,7 +334,7 @@ pub fn groups(by: By<'_>) -> Stmt {
     )
 }
 
-/// Custom claims of the person, own ones last so that they win.
+/// Custom claims of the person and of their groups, with which are their `own`.
 #[must_use]
 pub fn custom_claims(by: By<'_>) -> Stmt {
     by!(

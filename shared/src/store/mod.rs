@@ -38,5 +38,6 @@ fn list_to_text(list: &[String]) -> String {
 }
 
 fn list_from_text(table: &'static str, text: &str) -> Result<Vec<String>, DbError> {
-    serde_json::from_str(text).map_err(|_| DbError::Inconsistent { table, what: "no JSON list of strings".into() })
+    serde_json::from_str(text)
+        .map_err(|_| DbError::Inconsistent { table, what: "no JSON list of strings".into() })
 }

@@ -113,11 +113,17 @@ pub fn by_id(id: &str) -> Stmt {
 #[must_use]
 pub fn set_disabled(id: &str, disabled: bool, now: UnixTime) -> Vec<Stmt> {
     let mut stmts = vec![
-        Stmt::new("UPDATE users SET disabled = ?2, updated_at = ?3 WHERE id = ?1").bind(id).bind(disabled).bind(now).one(),
+        Stmt::new("UPDATE users SET disabled = ?2, updated_at = ?3 WHERE id = ?1")
+            .bind(id)
+            .bind(disabled)
+            .bind(now)
+            .one(),
     ];
     if disabled {
         stmts.push(
-            Stmt::new("UPDATE sessions SET ended_at = ?2 WHERE user_id = ?1 AND ended_at IS NULL").bind(id).bind(now),
+            Stmt::new("UPDATE sessions SET ended_at = ?2 WHERE user_id = ?1 AND ended_at IS NULL")
+                .bind(id)
+                .bind(now),
         );
         stmts.push(
             Stmt::new(
@@ -129,23 +135,4 @@ pub fn set_disabled(id: &str, disabled: bool, now: UnixTime) -> Vec<Stmt> {
         );
     }
     stmts
-}
-
-/// A custom claim: name and value as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CustomClaim {
-    /// Claim name.
-    pub name: String,
-    /// Value: JSON if it parses, else a string.
-    pub value: String,
-}
-
-impl CustomClaim {
-    /// Reads `name, value`.
-    ///
-    /// # Errors
-    /// [`DbError::Inconsistent`].
-    pub fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self { name: row.text("name")?, value: row.text("value")? })
-    }
 }

@@ -2,10 +2,15 @@
 
 pub mod alg;
 pub mod jwk;
+pub mod jws;
+pub mod jwt;
 pub mod thumbprint;
+#[cfg(test)]
+mod vectors;
 pub mod verify;
 
 pub use alg::Alg;
 pub use jwk::{Jwk, JwkSet, PublishedJwk};
+pub use jwt::TokenType;
 pub use thumbprint::thumbprint;
 pub use verify::VerifyingKey;

@@ -165,62 +165,9 @@ fn ed25519_key(jwk: &Jwk) -> Result<Ed25519Key, KeyError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::vectors::*;
     use super::*;
-
-    /// RFC 7515 appendix A.2.
-    pub(crate) const RSA_N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEz\
-         P1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5r\
-         exMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-D\
-         WNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
-    pub(crate) const RS256_JWS: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9l\
-         eGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7\
-         AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6\
-         xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phC\
-         nvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
-    /// RFC 7515 appendix A.3.
-    const ES256_JWS: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmN\
-         vbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJq\
-         PP3-Kg6NU1Q";
-    /// RFC 7515 appendix A.4.
-    const ES512_JWS: &str = "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc\
-         -mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW\
-         9ERBXukOXolLzeO_Jn";
-    /// RFC 8037 appendix A.4.
-    const EDDSA_JWS: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3\
-         AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-
-    pub(crate) fn rsa() -> Jwk {
-        Jwk::RSA { n: RSA_N.into(), e: "AQAB".into() }
-    }
-
-    fn p256() -> Jwk {
-        ec(
-            "P-256",
-            "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-            "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-        )
-    }
-
-    fn p521() -> Jwk {
-        ec(
-            "P-521",
-            "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
-            "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2",
-        )
-    }
-
-    fn ed25519() -> Jwk {
-        okp("Ed25519", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
-    }
-
-    fn ec(crv: &str, x: &str, y: &str) -> Jwk {
-        Jwk::EC { crv: crv.into(), x: x.into(), y: y.into() }
-    }
-
-    fn okp(crv: &str, x: &str) -> Jwk {
-        Jwk::OKP { crv: crv.into(), x: x.into() }
-    }
 
     fn split(jws: &str) -> (&[u8], Vec<u8>) {
         let (input, signature) = jws.rsplit_once('.').unwrap();
@@ -259,6 +206,25 @@ pub(super) mod tests {
             ] {
                 assert_eq!(key.verify(input, &other), Err(BadSignature), "{alg}: {what}");
             }
+        }
+    }
+
+    #[test]
+    fn signatures_of_openssl_verify() {
+        let rsa = Jwk::RSA { n: OPENSSL_RSA_N.into(), e: "AQAB".into() };
+        let p384 = ec("P-384", OPENSSL_P384_X, OPENSSL_P384_Y);
+        for (jwk, alg, signature, expected) in [
+            (&rsa, Alg::RS384, OPENSSL_RS384, Ok(())),
+            (&rsa, Alg::RS512, OPENSSL_RS512, Ok(())),
+            (&rsa, Alg::PS256, OPENSSL_PS256, Ok(())),
+            (&rsa, Alg::PS256, OPENSSL_PS256_SALT_20, Err(BadSignature)),
+            (&rsa, Alg::RS384, OPENSSL_RS512, Err(BadSignature)),
+            (&p384, Alg::ES384, OPENSSL_ES384, Ok(())),
+        ] {
+            let key = VerifyingKey::from_jwk(jwk, alg).unwrap();
+            let signature = b64::decode(signature).unwrap();
+            assert_eq!(key.verify(OPENSSL_MESSAGE, &signature), expected, "{alg}");
+            assert_eq!(key.verify(b"latchkex", &signature), Err(BadSignature), "{alg}");
         }
     }
 

@@ -3,9 +3,11 @@
 
 use crate::form::render_query;
 use crate::uri::RedirectUri;
+use serde::{Deserialize, Serialize};
 
 /// A `response_mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
     /// In the query of the redirect URI; the default for `response_type=code`.
     #[default]

@@ -101,7 +101,9 @@ impl RedirectUri {
             }
     }
 
-    pub(crate) const fn url(&self) -> &Url {
+    /// The parsed URL.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
         &self.0
     }
 }

@@ -197,13 +197,14 @@ fn check_patterns(errors: &mut Vec<FieldError>, field: &'static str, patterns: &
 
 fn is_web_address(text: &str) -> bool {
     text.len() <= 2048
-        && url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some())
+        && url::Url::parse(text)
+            .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some())
 }
 
 /// What anybody may know of a client.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ClientMetaDto {
+pub(super) struct ClientMetaDto {
     id: String,
     name: String,
     description: String,
@@ -218,7 +219,7 @@ pub struct ClientMetaDto {
 impl ClientMetaDto {
     /// Shows a client.
     #[must_use]
-    pub fn new(c: &Client) -> Self {
+    pub(super) fn new(c: &Client) -> Self {
         Self {
             id: c.id.clone(),
             name: c.name.clone(),
@@ -235,7 +236,7 @@ impl ClientMetaDto {
 /// A client as admins see it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ClientDto {
+pub(super) struct ClientDto {
     #[serde(flatten)]
     meta: ClientMetaDto,
     #[serde(rename = "callbackURLs")]
@@ -261,8 +262,9 @@ pub struct ClientDto {
 impl ClientDto {
     /// Shows a client and its secrets, without what would let anybody use them.
     #[must_use]
-    pub fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
-        let identities: Value = serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
+    pub(super) fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
+        let identities: Value =
+            serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
         let secrets: Vec<Value> = secrets.iter().map(|s| secret(s, now)).collect();
         Self {
             meta: ClientMetaDto::new(c),
@@ -284,20 +286,20 @@ impl ClientDto {
 
     /// With the list of allowed groups, which nothing can fill yet.
     #[must_use]
-    pub fn with_groups(self) -> Self {
+    pub(super) fn with_groups(self) -> Self {
         Self { allowed_user_groups: Some(Vec::new()), ..self }
     }
 
     /// With the number of allowed groups.
     #[must_use]
-    pub fn with_group_count(self, count: i64) -> Self {
+    pub(super) fn with_group_count(self, count: i64) -> Self {
         Self { allowed_user_groups_count: Some(count), ..self }
     }
 }
 
 /// A secret without the secret.
 #[must_use]
-pub fn secret(s: &ClientSecret, now: UnixTime) -> Value {
+pub(super) fn secret(s: &ClientSecret, now: UnixTime) -> Value {
     json!({
         "id": s.id,
         "prefix": s.prefix,
@@ -349,13 +351,18 @@ mod tests {
             .apply(Client::blank("a".into(), UnixTime(0)))
             .unwrap();
         assert!(client.pkce_enabled);
-        assert_eq!((client.access_token_duration_minutes, client.refresh_token_duration_minutes), (60, 43_200));
+        assert_eq!(
+            (client.access_token_duration_minutes, client.refresh_token_duration_minutes),
+            (60, 43_200)
+        );
     }
 
     #[test]
     fn ids_are_checked() {
         for (id, code) in [("a", "too_short"), ("a b", "client_id"), ("https://x", "client_id")] {
-            let Err(ApiError::Validation(errors)) = input(json!({ "id": id })).checked_id() else { panic!("{id}") };
+            let Err(ApiError::Validation(errors)) = input(json!({ "id": id })).checked_id() else {
+                panic!("{id}")
+            };
             assert_eq!(errors[0].code, code, "{id}");
         }
         assert_eq!(input(json!({ "id": "my-app_1.x" })).checked_id(), Ok(Some("my-app_1.x".into())));

@@ -21,7 +21,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// The rule that was broken, or a fault. A failed client authentication leaves the code as it was.
-pub async fn exchange(
+pub(super) async fn exchange(
     cx: &Cx,
     req: &Req,
     params: &Params,
@@ -58,8 +58,9 @@ pub async fn exchange(
     let user = user.ok_or(Refusal::AccountUnavailable)?;
 
     let scope = Scope::parse(&grant.scope).map_err(|_| Fault::Bug("a stored scope does not parse"))?;
-    let user = claims::user(&user, groups, &custom, cx.issuer())?;
-    let basis = Basis { client: &client, grant: &grant, scope: &scope, user: &user, nonce: Nonce::Repeated };
+    let person = claims::person(&user, groups, &custom)?;
+    let basis =
+        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated };
     let tokens = issue::tokens(cx, &basis).await?;
     let refresh_token = cx.host.random_token()?;
     let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
@@ -84,7 +85,12 @@ pub async fn exchange(
 
 /// RFC 6749 §4.1.2: a code that comes twice takes back what was issued from it.
 async fn revoke(cx: &Cx, req: &Req, grant: &Grant) -> Result<(), Failure> {
-    tracing::warn!(request_id = cx.request_id, client = grant.client_id, grant = grant.id, "authorization code came twice");
+    tracing::warn!(
+        request_id = cx.request_id,
+        client = grant.client_id,
+        grant = grant.id,
+        "authorization code came twice"
+    );
     let data = json!({ "kind": "authorization_code" });
     let entry = audit::record(Event::TokenReuse, &grant.user_id, Some(&grant.client_id), &data, cx, req)?;
     Ok(save(&*cx.host.db, vec![grant::revoke(&grant.id, "code_reuse", cx.now), entry]).await?)

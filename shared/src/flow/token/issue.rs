@@ -9,31 +9,31 @@ use crate::store::grant::Grant;
 use http::{HeaderValue, StatusCode, header};
 use proto::jose::jwt::TokenType;
 use proto::oauth::scope::Scope;
-use proto::oidc::access_token::AccessTokenClaims;
-use proto::oidc::claims::UserClaims;
-use proto::oidc::id_token::{self, IdTokenClaims};
+use proto::oidc::access_token::AccessToken;
+use proto::oidc::claims::{Person, for_scope};
+use proto::oidc::id_token::{IdToken, half_hash};
 use serde::Serialize;
 
 /// Lifetime of ID tokens in seconds.
 const ID_TOKEN_LIFETIME_S: i64 = 3600;
 
 /// What tokens are made of.
-pub struct Basis<'a> {
+pub(super) struct Basis<'a> {
     /// The client.
     pub client: &'a Client,
     /// What was granted.
     pub grant: &'a Grant,
     /// Scope of this access token.
     pub scope: &'a Scope,
-    /// The person's claims.
-    pub user: &'a UserClaims,
+    /// The person.
+    pub person: &'a Person,
     /// Whether the ID token repeats the request's `nonce`: the first one does, refreshed ones do not.
     pub nonce: Nonce,
 }
 
 /// See [`Basis::nonce`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nonce {
+pub(super) enum Nonce {
     /// Repeat it.
     Repeated,
     /// Leave it out (OpenID Connect Core §12.2).
@@ -41,7 +41,7 @@ pub enum Nonce {
 }
 
 /// The tokens, signed.
-pub struct Tokens {
+pub(super) struct Tokens {
     access_token: String,
     id_token: Option<String>,
     scope: String,
@@ -63,37 +63,38 @@ struct Body<'a> {
 ///
 /// # Errors
 /// A fault if keys or randomness fail.
-pub async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure> {
+pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure> {
     let key = keyring::active(&cx.host, cx.now).await?;
     let expires_in = basis.client.access_token_lifetime_s();
-    let access = AccessTokenClaims {
-        iss: cx.issuer().to_owned(),
-        sub: basis.grant.user_id.clone(),
-        aud: claims::access_token_audience(&basis.client.id, cx.issuer(), basis.scope),
+    let access = AccessToken {
+        subject: basis.grant.user_id.clone(),
         client_id: basis.client.id.clone(),
-        scope: basis.scope.to_string(),
-        scp: basis.scope.iter().map(str::to_owned).collect(),
+        audience: claims::access_token_audience(&basis.client.id, cx.issuer(), basis.scope),
+        scope: basis.scope.clone(),
         jti: claims::access_token_id(&basis.grant.id, &cx.host.uuid()?),
-        iat: cx.now,
-        exp: cx.now.plus(expires_in),
+        issued_at: cx.now,
+        expires_at: cx.now.plus(expires_in),
     };
-    let access_token = keyring::sign(&cx.host, &key, TokenType::AccessToken.typ(), &access).await?;
+    let access_token =
+        keyring::sign(&cx.host, &key, TokenType::AccessToken, &access.claims(cx.issuer())).await?;
     let id_token = if basis.scope.contains("openid") {
-        let id = IdTokenClaims {
-            iss: cx.issuer().to_owned(),
-            sub: basis.grant.user_id.clone(),
-            aud: vec![basis.client.id.clone()],
-            exp: cx.now.plus(ID_TOKEN_LIFETIME_S),
-            iat: cx.now,
+        let amr: Vec<&str> = basis.grant.amr.split(' ').filter(|m| !m.is_empty()).collect();
+        let id = IdToken {
+            issuer: cx.issuer(),
+            subject: &basis.grant.user_id,
+            client_id: &basis.client.id,
+            session_id: basis.grant.session_id.as_deref(),
+            jti: &cx.host.uuid()?,
+            issued_at: cx.now,
+            expires_at: cx.now.plus(ID_TOKEN_LIFETIME_S),
+            requested_at: cx.now,
             auth_time: basis.grant.auth_time,
-            nonce: basis.grant.nonce.clone().filter(|_| basis.nonce == Nonce::Repeated),
-            at_hash: id_token::half_hash(key.alg, &access_token),
-            sid: basis.grant.session_id.clone(),
-            jti: cx.host.uuid()?,
-            amr: basis.grant.amr.split(' ').filter(|m| !m.is_empty()).map(str::to_owned).collect(),
-            user: basis.user.for_scope(basis.scope),
+            nonce: basis.grant.nonce.as_deref().filter(|_| basis.nonce == Nonce::Repeated),
+            amr: &amr,
+            at_hash: Some(half_hash(key.alg, &access_token)),
+            person: for_scope(basis.person, basis.scope, cx.issuer()),
         };
-        Some(keyring::sign(&cx.host, &key, TokenType::IdToken.typ(), &id).await?)
+        Some(keyring::sign(&cx.host, &key, TokenType::IdToken, &id.claims()).await?)
     } else {
         None
     };
@@ -105,7 +106,7 @@ impl Tokens {
     ///
     /// # Errors
     /// None today.
-    pub fn respond(&self, refresh_token: &str) -> Result<Resp, Fault> {
+    pub(super) fn respond(&self, refresh_token: &str) -> Result<Resp, Fault> {
         let mut resp = respond::json(
             StatusCode::OK,
             &Body {

@@ -5,13 +5,13 @@ mod issue;
 mod refresh_token;
 
 use super::body;
+use crate::db::Rows;
 use crate::decide::client_auth;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp};
 use crate::refusal::Refusal;
 use crate::store::client::{Client, ClientSecret};
 use ::http::header;
-use crate::db::Rows;
 use proto::form::Params;
 use proto::oauth::client_auth::{self as wire, ClientAuthError, ClientCredentials};
 

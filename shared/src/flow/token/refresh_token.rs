@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// The rule that was broken, or a fault.
-pub async fn exchange(
+pub(super) async fn exchange(
     cx: &Cx,
     req: &Req,
     params: &Params,
@@ -62,8 +62,9 @@ pub async fn exchange(
     let user = user.ok_or(Refusal::AccountUnavailable)?;
     let scope = refresh::narrowed(&grant.scope, params.get("scope"))?;
 
-    let user = claims::user(&user, groups, &custom, cx.issuer())?;
-    let basis = Basis { client: &client, grant: &grant, scope: &scope, user: &user, nonce: Nonce::Omitted };
+    let person = claims::person(&user, groups, &custom)?;
+    let basis =
+        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted };
     let tokens = issue::tokens(cx, &basis).await?;
     let successor = match turn {
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,
@@ -80,8 +81,9 @@ async fn rotate(
     lifetime_s: i64,
 ) -> Result<String, Failure> {
     let successor = cx.host.random_token()?;
-    let sealed = hash::seal(&*sealing_key(token), cx.host.random()?, &sealed_for(token_hash), successor.as_bytes())
-        .map_err(|_| Fault::Sealed("refresh token"))?;
+    let sealed =
+        hash::seal(&sealing_key(token), cx.host.random()?, &sealed_for(token_hash), successor.as_bytes())
+            .map_err(|_| Fault::Sealed("refresh token"))?;
     let expires_at = cx.now.plus(lifetime_s);
     let saved = save(
         &*cx.host.db,
@@ -117,7 +119,7 @@ fn sealed_for(token_hash: &str) -> String {
 }
 
 fn open(token: &str, token_hash: &str, sealed: &str) -> Result<String, Failure> {
-    let plain = hash::open(&*sealing_key(token), &sealed_for(token_hash), sealed)
+    let plain = hash::open(&sealing_key(token), &sealed_for(token_hash), sealed)
         .map_err(|_| Fault::Sealed("refresh token"))?;
     String::from_utf8(plain.to_vec()).map_err(|_| Fault::Sealed("refresh token").into())
 }
@@ -125,11 +127,19 @@ fn open(token: &str, token_hash: &str, sealed: &str) -> Result<String, Failure> 
 /// RFC 9700 §4.14.2: a used token that comes again was copied, so the whole family dies.
 async fn revoke(cx: &Cx, req: &Req, stored: Option<&(RefreshToken, Grant)>) -> Failure {
     let Some((_, grant)) = stored else { return Refusal::RefreshTokenUnknown.into() };
-    tracing::warn!(request_id = cx.request_id, client = grant.client_id, grant = grant.id, "refresh token reused");
+    tracing::warn!(
+        request_id = cx.request_id,
+        client = grant.client_id,
+        grant = grant.id,
+        "refresh token reused"
+    );
     let data = json!({ "kind": "refresh_token" });
-    let written = match audit::record(Event::TokenReuse, &grant.user_id, Some(&grant.client_id), &data, cx, req) {
-        Ok(entry) => save(&*cx.host.db, vec![grant::revoke(&grant.id, "refresh_reuse", cx.now), entry]).await,
-        Err(failure) => return failure,
-    };
+    let written =
+        match audit::record(Event::TokenReuse, &grant.user_id, Some(&grant.client_id), &data, cx, req) {
+            Ok(entry) => {
+                save(&*cx.host.db, vec![grant::revoke(&grant.id, "refresh_reuse", cx.now), entry]).await
+            }
+            Err(failure) => return failure,
+        };
     written.map_or_else(Failure::from, |()| Refusal::RefreshTokenReused.into())
 }

@@ -1,9 +1,23 @@
 //! One suite per port, run on every adapter: what a host must do for the core to be right on it. The suites need no
 //! runtime and no threads, so they run inside workerd too.
 
+mod after;
+mod blob;
+mod clock;
 mod db;
+mod fetch;
+mod keys;
+mod limit;
+mod rng;
 
+pub use after::after;
+pub use blob::blob;
+pub use clock::clock;
 pub use db::db;
+pub use fetch::fetch;
+pub use keys::keys;
+pub use limit::{Precision, limit};
+pub use rng::rng;
 
 use std::fmt;
 use std::fmt::Display;
@@ -57,7 +71,6 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, got: T, want: T) -> Outcome {
 }
 
 /// Text of an unexpected error.
-#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
 fn unexpected(error: impl Display) -> String {
     format!("unexpected: {error}")
 }

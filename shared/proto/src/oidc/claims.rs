@@ -1,0 +1,223 @@
+//! What scopes tell a client about a person (OpenID Connect Core §5.1 and §5.4), the same in ID tokens and at
+//! the userinfo endpoint.
+
+use crate::oauth::Scope;
+use crate::oauth::scope::{EMAIL, GROUPS, PROFILE};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Every claim that discovery lists.
+pub const SUPPORTED: [&str; 12] = [
+    "sub",
+    "given_name",
+    "family_name",
+    "name",
+    "display_name",
+    "email",
+    "email_verified",
+    "preferred_username",
+    "picture",
+    "groups",
+    "auth_time",
+    "amr",
+];
+
+/// Names that custom claims may not have.
+pub const RESERVED: [&str; 22] = [
+    "given_name",
+    "family_name",
+    "name",
+    "email",
+    "email_verified",
+    "preferred_username",
+    "display_name",
+    "groups",
+    "type",
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "client_id",
+    "nbf",
+    "jti",
+];
+
+/// A claim an admin gave to a person or a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomClaim {
+    /// Its name.
+    pub key: String,
+    /// Its value: JSON if it can be read as JSON, else a string.
+    pub value: String,
+}
+
+/// What is known about a person.
+#[derive(Debug, Clone, Default)]
+pub struct Person {
+    /// The identifier, a UUID: the `sub` of every token.
+    pub id: String,
+    /// The name to sign in with.
+    pub username: String,
+    /// First name; may be empty.
+    pub first_name: String,
+    /// Last name; may be empty.
+    pub last_name: String,
+    /// Display name; may be empty.
+    pub display_name: String,
+    /// Address, if one is known.
+    pub email: Option<String>,
+    /// Whether the address was proven.
+    pub email_verified: bool,
+    /// The names of the person's groups.
+    pub groups: Vec<String>,
+    /// The person's custom claims, as [`merge_custom`] gives them.
+    pub custom: BTreeMap<String, String>,
+}
+
+impl Person {
+    /// `name`: first and last name, else the display name, else the user name.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let full = format!("{} {}", self.first_name, self.last_name);
+        [full.trim(), self.display_name.trim(), &self.username]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+/// The claims of `person` that `scope` tells, `sub` always. `app_url` is our own address without a trailing
+/// slash; the picture lives there.
+#[must_use]
+pub fn for_scope(person: &Person, scope: &Scope, app_url: &str) -> Map<String, Value> {
+    let mut claims = Map::new();
+    let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    if scope.contains(PROFILE) {
+        // custom claims first, so that none of them replaces a standard one
+        for (key, value) in &person.custom {
+            if !RESERVED.contains(&key.as_str()) {
+                put(key, serde_json::from_str(value).unwrap_or_else(|_| json!(value)));
+            }
+        }
+        put("given_name", json!(person.first_name));
+        put("family_name", json!(person.last_name));
+        put("name", json!(person.full_name()));
+        put("display_name", json!(person.display_name));
+        put("preferred_username", json!(person.username));
+        put("picture", json!(format!("{app_url}/api/users/{}/profile-picture.png", person.id)));
+    }
+    if let Some(email) = person.email.as_ref().filter(|_| scope.contains(EMAIL)) {
+        put("email", json!(email));
+        put("email_verified", json!(person.email_verified));
+    }
+    if scope.contains(GROUPS) {
+        put("groups", json!(person.groups));
+    }
+    put("sub", json!(person.id));
+    claims
+}
+
+/// One value per name: the person's own claim before those of groups, an earlier group before a later one.
+#[must_use]
+pub fn merge_custom<'a>(
+    own: impl IntoIterator<Item = &'a CustomClaim>,
+    groups: impl IntoIterator<Item = &'a CustomClaim>,
+) -> BTreeMap<String, String> {
+    let mut merged = BTreeMap::new();
+    for claim in own.into_iter().chain(groups) {
+        merged.entry(claim.key.clone()).or_insert_with(|| claim.value.clone());
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ada() -> Person {
+        Person {
+            id: "u1".into(),
+            username: "ada".into(),
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            display_name: "Countess".into(),
+            email: Some("ada@example.com".into()),
+            email_verified: true,
+            groups: vec!["admins".into(), "dev".into()],
+            custom: [
+                ("level", "7"),
+                ("tags", r#"["a"]"#),
+                ("motto", "so it be"),
+                ("picture", "x"),
+                ("iss", "evil"),
+            ]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into(),
+        }
+    }
+
+    fn told(person: &Person, scope: &str) -> Value {
+        Value::Object(for_scope(person, &Scope::parse(scope).unwrap(), "https://id.example"))
+    }
+
+    #[test]
+    fn each_scope_tells_its_claims() {
+        let profile = json!({
+            "sub": "u1", "given_name": "Ada", "family_name": "Lovelace", "name": "Ada Lovelace",
+            "display_name": "Countess", "preferred_username": "ada",
+            "picture": "https://id.example/api/users/u1/profile-picture.png",
+            "level": 7, "tags": ["a"], "motto": "so it be",
+        });
+        for (scope, expected) in [
+            ("", json!({"sub": "u1"})),
+            ("openid offline_access other", json!({"sub": "u1"})),
+            ("email", json!({"sub": "u1", "email": "ada@example.com", "email_verified": true})),
+            ("groups", json!({"sub": "u1", "groups": ["admins", "dev"]})),
+            ("profile", profile),
+        ] {
+            assert_eq!(told(&ada(), scope), expected, "{scope}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_told() {
+        let person = Person { email: None, groups: vec![], ..ada() };
+        assert_eq!(told(&person, "email"), json!({"sub": "u1"}));
+        assert_eq!(told(&person, "groups"), json!({"sub": "u1", "groups": []}));
+    }
+
+    #[test]
+    fn names_fall_back() {
+        for (first, last, display, expected) in [
+            ("Ada", "Lovelace", "C", "Ada Lovelace"),
+            ("Ada", "", "C", "Ada"),
+            ("", "Lovelace", "C", "Lovelace"),
+            ("", " ", "C", "C"),
+            ("", "", "", "ada"),
+        ] {
+            let person = Person {
+                first_name: first.into(),
+                last_name: last.into(),
+                display_name: display.into(),
+                ..ada()
+            };
+            assert_eq!(person.full_name(), expected);
+        }
+    }
+
+    #[test]
+    fn own_claims_come_before_those_of_groups() {
+        let claim = |key: &str, value: &str| CustomClaim { key: key.into(), value: value.into() };
+        let own = [claim("a", "own")];
+        let groups = [claim("a", "g1"), claim("b", "g1"), claim("b", "g2"), claim("c", "g2")];
+        let expected = [("a", "own"), ("b", "g1"), ("c", "g2")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(merge_custom(&own, &groups), expected.into());
+    }
+}

@@ -1,0 +1,124 @@
+//! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
+
+use super::claims;
+use crate::jose::Alg;
+use crate::oauth::prompt::Prompt;
+use crate::oauth::response_mode::ResponseMode;
+use crate::oauth::scope;
+use serde::Serialize;
+
+/// The body of `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`. It promises
+/// what is served and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Discovery {
+    /// The issuer, byte for byte as in tokens.
+    pub issuer: String,
+    /// Where browsers are sent.
+    pub authorization_endpoint: String,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_endpoint: String,
+    /// Where claims are told.
+    pub userinfo_endpoint: String,
+    /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
+    pub end_session_endpoint: String,
+    /// Where the public keys are.
+    pub jwks_uri: String,
+    /// Scopes that need no API.
+    pub scopes_supported: Vec<&'static str>,
+    /// Claims that can be told.
+    pub claims_supported: Vec<&'static str>,
+    /// `code`.
+    pub response_types_supported: Vec<&'static str>,
+    /// See [`ResponseMode`].
+    pub response_modes_supported: Vec<&'static str>,
+    /// Grants of the token endpoint.
+    pub grant_types_supported: Vec<&'static str>,
+    /// `public`: everyone sees the same `sub`.
+    pub subject_types_supported: Vec<&'static str>,
+    /// Algorithms of the keys that sign now.
+    pub id_token_signing_alg_values_supported: Vec<Alg>,
+    /// See [`crate::oauth::ClientCredentials`].
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// `S256`.
+    pub code_challenge_methods_supported: Vec<&'static str>,
+    /// See [`Prompt`].
+    pub prompt_values_supported: Vec<&'static str>,
+    /// `iss` is in every authorization response (RFC 9207 §3).
+    pub authorization_response_iss_parameter_supported: bool,
+    /// Whether `claims` is read.
+    pub claims_parameter_supported: bool,
+    /// Whether `request` is read.
+    pub request_parameter_supported: bool,
+    /// Whether `request_uri` is read; it would be `true` if left out.
+    pub request_uri_parameter_supported: bool,
+}
+
+impl Discovery {
+    /// The document of an issuer. `internal` is the address at which clients' servers reach us, the issuer
+    /// itself if there is no other; both come without a trailing slash. `algs` are the algorithms of the keys
+    /// that sign now.
+    #[must_use]
+    pub fn new(issuer: &str, internal: &str, algs: &[Alg]) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: format!("{issuer}/authorize"),
+            token_endpoint: format!("{internal}/api/oidc/token"),
+            userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
+            end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            jwks_uri: format!("{internal}/.well-known/jwks.json"),
+            scopes_supported: scope::STANDARD.to_vec(),
+            claims_supported: claims::SUPPORTED.to_vec(),
+            response_types_supported: vec!["code"],
+            response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
+            grant_types_supported: vec!["authorization_code", "refresh_token"],
+            subject_types_supported: vec!["public"],
+            id_token_signing_alg_values_supported: algs.to_vec(),
+            token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post", "none"],
+            code_challenge_methods_supported: vec!["S256"],
+            prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
+            authorization_response_iss_parameter_supported: true,
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn s04_the_document_says_what_is_served() {
+        let document = Discovery::new("https://id.example", "http://id:1411", &[Alg::RS256, Alg::EdDSA]);
+        assert_eq!(
+            serde_json::to_value(document).unwrap(),
+            json!({
+                "issuer": "https://id.example",
+                "authorization_endpoint": "https://id.example/authorize",
+                "token_endpoint": "http://id:1411/api/oidc/token",
+                "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
+                "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "jwks_uri": "http://id:1411/.well-known/jwks.json",
+                "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
+                "claims_supported": [
+                    "sub", "given_name", "family_name", "name", "display_name", "email", "email_verified",
+                    "preferred_username", "picture", "groups", "auth_time", "amr"
+                ],
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query", "fragment", "form_post"],
+                "grant_types_supported": ["authorization_code", "refresh_token"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+                "code_challenge_methods_supported": ["S256"],
+                "prompt_values_supported": ["none", "login", "consent", "select_account"],
+                "authorization_response_iss_parameter_supported": true,
+                "claims_parameter_supported": false,
+                "request_parameter_supported": false,
+                "request_uri_parameter_supported": false,
+            })
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! OpenID Connect Core 1.0 and Discovery 1.0, and the JWT access tokens of RFC 9068.
+
+pub mod access_token;
+pub mod claims;
+pub mod discovery;
+pub mod id_token;
+
+pub use access_token::AccessToken;
+pub use claims::Person;
+pub use discovery::Discovery;
+pub use id_token::IdToken;
