@@ -7,6 +7,11 @@
     reason = "helpers of tests stop the test"
 )]
 
+mod authorize;
+mod interaction;
+mod prompts;
+mod refresh;
 mod routes;
 mod setup;
 mod stage;
+mod token;
