@@ -66,9 +66,7 @@ fn schemas() -> Map<String, Value> {
 }
 
 fn operation(route: &Route) -> Value {
-    let content = |name: &str| {
-        json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } })
-    };
+    let content = |name: &str| json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
     let parameters: Vec<Value> = route
         .path
         .split('/')

@@ -288,21 +288,36 @@ pub static ROUTES: &[Route] = &[
         Some("User"),
         row(Verb::Get, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
     ),
-    json(None, 200, Some("ClientPage"), admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list))),
+    json(
+        None,
+        200,
+        Some("ClientPage"),
+        admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list)),
+    ),
     json(
         Some("ClientInput"),
         201,
         Some("Client"),
         admin(Verb::Post, "/api/oidc/clients", "Makes a client", h!(clients::create)),
     ),
-    json(None, 200, Some("Client"), admin(Verb::Get, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get))),
+    json(
+        None,
+        200,
+        Some("Client"),
+        admin(Verb::Get, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
+    ),
     json(
         Some("ClientInput"),
         200,
         Some("Client"),
         admin(Verb::Put, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
     ),
-    json(None, 204, None, admin(Verb::Delete, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete))),
+    json(
+        None,
+        204,
+        None,
+        admin(Verb::Delete, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
+    ),
     json(
         None,
         200,
@@ -320,7 +335,12 @@ pub static ROUTES: &[Route] = &[
         None,
         200,
         Some("SecretList"),
-        admin(Verb::Get, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
+        admin(
+            Verb::Get,
+            "/api/oidc/clients/{id}/secrets",
+            "Lists a client's secrets",
+            h!(clients::list_secrets),
+        ),
     ),
     json(
         Some("SecretInput"),
