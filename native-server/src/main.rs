@@ -7,6 +7,7 @@ mod blob_fs;
 mod clients;
 mod clock;
 mod config;
+mod drained;
 mod fetch;
 mod healthcheck;
 mod host;
