@@ -1,15 +1,19 @@
 //! Routes of the black-box tests. Compiled in with the cargo feature `test-hooks` only, never in a released bundle.
 
 use crate::host::Edge;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use http::{Method, Request, Response, StatusCode};
 use proto::time::UnixTime;
+use serde_json::Value;
 use shared::db::CountingDb;
 use shared::host::Host;
 use shared::ports::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use testkit::contract::{self, Report};
+use std::time::Duration;
+use testkit::contract::{self, Precision, Report};
+use worker::Delay;
+use worker::send::SendFuture;
 
 const LONGEST_BODY: usize = 10_000;
 
@@ -58,15 +62,17 @@ pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Res
             Ok(answer(StatusCode::OK, text))
         }
         (&Method::POST, "/__test/clock") => {
-            let Some(seconds) = field(request, "advance").await.and_then(|v| v.as_i64()) else {
+            let ask = body(request).await.unwrap_or_default();
+            let Some(seconds) = ask.get("advance").and_then(Value::as_i64) else {
                 return Ok(answer(StatusCode::BAD_REQUEST, "advance: whole seconds".to_owned()));
             };
             hooks.clock.seconds.fetch_add(seconds, Ordering::Relaxed);
             Ok(answer(StatusCode::NO_CONTENT, String::new()))
         }
         (&Method::POST, "/__test/contract") => {
-            let suite = field(request, "suite").await;
-            Ok(match contract(&hooks.host, suite.as_ref().and_then(|v| v.as_str())).await {
+            let ask = body(request).await.unwrap_or_default();
+            let text = |name: &str| ask.get(name).and_then(Value::as_str).unwrap_or_default();
+            Ok(match contract(&hooks.host, text("suite"), text("base")).await {
                 Ok(report) => answer(StatusCode::OK, report.to_string()),
                 Err(report) => answer(StatusCode::INTERNAL_SERVER_ERROR, report),
             })
@@ -75,22 +81,28 @@ pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Res
     }
 }
 
-/// Runs a contract suite on this host's adapters.
-async fn contract(host: &Host, suite: Option<&str>) -> Result<Report, String> {
+/// Runs a contract suite on this host's adapters. `base` is the address of the target that the suite `fetch` wants.
+async fn contract(host: &Host, suite: &str, base: &str) -> Result<Report, String> {
+    let mut tag = [0; 5];
+    host.rng.fill(&mut tag).map_err(|e| e.to_string())?;
+    let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
     match suite {
-        Some("db") => {
-            let mut tag = [0; 5];
-            host.rng.fill(&mut tag).map_err(|e| e.to_string())?;
-            let tag: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
-            contract::db(Arc::clone(&host.db), &tag).await
+        "after" => {
+            let settle = SendFuture::new(Delay::from(Duration::from_millis(50)));
+            contract::after(Arc::clone(&host.after), settle).await
         }
-        _ => Err("suite: db".to_owned()),
+        "clock" => contract::clock(&*host.clock),
+        "db" => contract::db(Arc::clone(&host.db), &tag).await,
+        "fetch" => contract::fetch(Arc::clone(&host.fetch), base).await,
+        "keys" => contract::keys(Arc::clone(&host.keys)).await,
+        "limit" => contract::limit(Arc::clone(&host.limit), &tag, Precision::Exact).await,
+        "rng" => contract::rng(&*host.rng),
+        _ => Err("suite: after, clock, db, fetch (with base), keys, limit or rng".to_owned()),
     }
 }
 
-async fn field(request: Request<Body>, name: &str) -> Option<serde_json::Value> {
-    let body: Bytes = to_bytes(request.into_body(), LONGEST_BODY).await.ok()?;
-    serde_json::from_slice::<serde_json::Value>(&body).ok()?.get(name).cloned()
+async fn body(request: Request<Body>) -> Option<Value> {
+    serde_json::from_slice(&to_bytes(request.into_body(), LONGEST_BODY).await.ok()?).ok()
 }
 
 fn answer(status: StatusCode, text: String) -> Response<Body> {

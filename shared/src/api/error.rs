@@ -36,6 +36,7 @@ pub enum ApiError {
 
 /// One field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// JSON name of the field.
     pub field: &'static str,

@@ -3,5 +3,7 @@
 pub mod clients;
 pub mod error;
 pub mod json;
+#[cfg(test)]
+mod openapi;
 pub mod paging;
 pub mod users;

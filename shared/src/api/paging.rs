@@ -88,6 +88,7 @@ pub struct Window {
 
 /// `pagination` of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
     /// Number of pages, at least 1.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// A user as the API shows it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UserDto<'a> {
     id: &'a str,

@@ -318,7 +318,7 @@ pub(crate) mod tests {
             ("&max_age=-1", Refusal::MaxAgeInvalid),
             ("&max_age=%2B1", Refusal::MaxAgeInvalid),
             ("&max_age=99999999999999999999", Refusal::MaxAgeInvalid),
-            ("&code_challenge=short", Refusal::CodeChallengeMalformed),
+            ("&code_challenge=short&code_challenge_method=S256", Refusal::CodeChallengeMalformed),
             ("&code_challenge_method=S256", Refusal::CodeChallengeMethodUnsupported),
         ];
         for (more, refusal) in table {

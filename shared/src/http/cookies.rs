@@ -4,6 +4,7 @@ use super::types::{Cx, Req};
 use crate::failure::Failure;
 use crate::settings::AppUrl;
 use http::{HeaderMap, HeaderValue, header};
+use proto::cookie::{Lifetime, Transport};
 use proto::hash::sha256_b64;
 
 /// Name of the session cookie, without the `__Host-` prefix.
@@ -11,28 +12,18 @@ pub const SESSION: &str = "session";
 /// Name of the browser-binding cookie, without the `__Host-` prefix.
 pub const BROWSER: &str = "browser";
 
-/// How long browsers keep a cookie, in seconds (30 days). The row in the database decides earlier.
+/// How long browsers keep a cookie, in seconds (30 days).
 const MAX_AGE_S: i64 = 2_592_000;
 
-fn full_name(app_url: &AppUrl, name: &str) -> String {
-    if app_url.is_https() { format!("__Host-{name}") } else { name.to_owned() }
+fn transport(app_url: &AppUrl) -> Transport {
+    if app_url.is_https() { Transport::Https } else { Transport::Http }
 }
 
-/// A cookie's value. A name that comes twice counts as absent: somebody is tossing cookies.
+/// A cookie's value; `None` if it is absent, planted twice, or nothing that we set.
 #[must_use]
 pub fn cookie<'a>(app_url: &AppUrl, req: &'a Req, name: &str) -> Option<&'a str> {
-    let name = full_name(app_url, name);
-    let mut found = req
-        .headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(n, _)| *n == name)
-        .map(|(_, value)| value);
-    let value = found.next()?;
-    (found.next().is_none() && (1..=128).contains(&value.len())).then_some(value)
+    let headers = req.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    proto::cookie::find(headers, name, transport(app_url)).filter(|value| (1..=128).contains(&value.len()))
 }
 
 /// The stored form of the session secret in the request's cookie.
@@ -41,21 +32,20 @@ pub fn session_hash(cx: &Cx, req: &Req) -> Option<String> {
     cookie(&cx.host.settings.app_url, req, SESSION).map(sha256_b64)
 }
 
-/// Adds a `Set-Cookie` (RFC 6265bis): `HttpOnly; SameSite=Lax; Path=/`, and `Secure` on https.
+/// Adds a `Set-Cookie` for 30 days. The row in the database decides earlier.
 pub fn set_cookie(headers: &mut HeaderMap, app_url: &AppUrl, name: &str, value: &str) {
-    append(headers, app_url, name, value, MAX_AGE_S);
+    append(headers, app_url, name, value, Lifetime::Seconds(MAX_AGE_S));
 }
 
 /// Takes the session cookie away.
 pub fn clear_session_cookie(headers: &mut HeaderMap, app_url: &AppUrl) {
-    append(headers, app_url, SESSION, "", 0);
+    append(headers, app_url, SESSION, "", Lifetime::Gone);
 }
 
-fn append(headers: &mut HeaderMap, app_url: &AppUrl, name: &str, value: &str, max_age_s: i64) {
-    let secure = if app_url.is_https() { "; Secure" } else { "" };
-    let name = full_name(app_url, name);
-    let text = format!("{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}");
-    if let Ok(value) = HeaderValue::from_str(&text) {
+fn append(headers: &mut HeaderMap, app_url: &AppUrl, name: &str, value: &str, lifetime: Lifetime) {
+    // Values are base64url or empty, which cookies may always hold.
+    let text = proto::cookie::set(name, value, transport(app_url), lifetime);
+    if let Some(value) = text.ok().and_then(|t| HeaderValue::from_str(&t).ok()) {
         headers.append(header::SET_COOKIE, value);
     }
 }

@@ -84,6 +84,17 @@ pub enum Shape {
     OAuth,
 }
 
+/// Names of JSON schemas, for the API description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Body {
+    /// Schema of the request.
+    pub request: Option<&'static str>,
+    /// Status when all goes well.
+    pub status: u16,
+    /// Schema of the answer.
+    pub answer: Option<&'static str>,
+}
+
 /// What a handler gives.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Resp, Failure>> + Send>>;
 
@@ -112,6 +123,8 @@ pub struct Route {
     pub checks_host: bool,
     /// What it is for: the summary in the API description.
     pub summary: &'static str,
+    /// What goes in and comes out, for the API description.
+    pub body: Body,
     /// The handler.
     pub handler: fn(Cx, Req) -> Answer,
 }
@@ -154,6 +167,7 @@ impl Route {
             shape,
             checks_host: false,
             summary: "",
+            body: Body { request: None, status: 200, answer: None },
             handler: nothing,
         }
     }
@@ -211,6 +225,11 @@ const fn admin(
     Route { origin, body_limit: JSON, ..row }
 }
 
+/// Names what goes in and comes out.
+const fn json(request: Option<&'static str>, status: u16, answer: Option<&'static str>, row: Route) -> Route {
+    Route { body: Body { request, status, answer }, ..row }
+}
+
 const fn limited(limit: &'static Bucket, row: Route) -> Route {
     Route { limit, ..row }
 }
@@ -263,27 +282,82 @@ pub static ROUTES: &[Route] = &[
     document("/.well-known/oauth-authorization-server", "Provider metadata", h!(discovery::get)),
     document("/.well-known/jwks.json", "Keys that tokens are signed with", h!(jwks::get)),
     // JSON API
-    row(Verb::Get, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
-    admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list)),
-    admin(Verb::Post, "/api/oidc/clients", "Makes a client", h!(clients::create)),
-    admin(Verb::Get, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
-    admin(Verb::Put, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
-    admin(Verb::Delete, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
-    row(
-        Verb::Get,
-        "/api/oidc/clients/{id}/meta",
-        Auth::Public,
-        Shape::Api,
-        "What anybody may know of a client",
-        h!(clients::meta),
+    json(
+        None,
+        200,
+        Some("User"),
+        row(Verb::Get, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
     ),
-    admin(Verb::Get, "/api/oidc/clients/{id}/secrets", "Lists a client's secrets", h!(clients::list_secrets)),
-    admin(Verb::Post, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
-    admin(
-        Verb::Delete,
-        "/api/oidc/clients/{id}/secrets/{secretId}",
-        "Removes a secret",
-        h!(clients::delete_secret),
+    json(
+        None,
+        200,
+        Some("ClientPage"),
+        admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list)),
+    ),
+    json(
+        Some("ClientInput"),
+        201,
+        Some("Client"),
+        admin(Verb::Post, "/api/oidc/clients", "Makes a client", h!(clients::create)),
+    ),
+    json(
+        None,
+        200,
+        Some("Client"),
+        admin(Verb::Get, "/api/oidc/clients/{id}", "Shows a client", h!(clients::get)),
+    ),
+    json(
+        Some("ClientInput"),
+        200,
+        Some("Client"),
+        admin(Verb::Put, "/api/oidc/clients/{id}", "Replaces a client", h!(clients::update)),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(Verb::Delete, "/api/oidc/clients/{id}", "Removes a client", h!(clients::delete)),
+    ),
+    json(
+        None,
+        200,
+        Some("ClientMeta"),
+        row(
+            Verb::Get,
+            "/api/oidc/clients/{id}/meta",
+            Auth::Public,
+            Shape::Api,
+            "What anybody may know of a client",
+            h!(clients::meta),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("SecretList"),
+        admin(
+            Verb::Get,
+            "/api/oidc/clients/{id}/secrets",
+            "Lists a client's secrets",
+            h!(clients::list_secrets),
+        ),
+    ),
+    json(
+        Some("SecretInput"),
+        201,
+        Some("Secret"),
+        admin(Verb::Post, "/api/oidc/clients/{id}/secrets", "Makes a secret", h!(clients::create_secret)),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/oidc/clients/{id}/secrets/{secretId}",
+            "Removes a secret",
+            h!(clients::delete_secret),
+        ),
     ),
     Route {
         cache: Cache::Public(300),

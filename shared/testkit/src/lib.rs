@@ -5,6 +5,7 @@ pub mod contract;
 mod fakes;
 #[cfg(feature = "native")]
 mod native;
+pub mod schema;
 
 pub use fakes::{FixedClock, MapBlob, RecordingMailer, RunAtOnce, ScriptedFetch, ScriptedLimit};
 #[cfg(feature = "native")]

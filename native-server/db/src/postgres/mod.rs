@@ -10,6 +10,7 @@
 //! changed, or be a UNIQUE key: `INSERT … WHERE NOT EXISTS (…)` is no guard here.
 
 mod execute;
+mod tls;
 mod value;
 
 use async_trait::async_trait;
@@ -21,7 +22,9 @@ use shared::ports::{Db, DbError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tls::Rustls;
 use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
 
 /// A Postgres database. Cheap to clone.
 #[derive(Clone)]
@@ -32,14 +35,17 @@ pub struct Postgres {
 
 impl Postgres {
     /// A database by its URL (`postgres://user:password@host:port/name`). Connections are made when they are needed,
-    /// at most `connections` at a time.
+    /// at most `connections` at a time. They are under TLS if the URL says `?sslmode=require` (or `verify-full`), and
+    /// plain otherwise: a server that offers TLS with a certificate of its own making is common on local networks.
     ///
     /// # Errors
     /// [`DbError::Other`] if the URL is malformed.
     pub fn open(url: &str, connections: usize) -> Result<Self, DbError> {
         // The parser's own texts may repeat the password.
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|_| DbError::Other("malformed Postgres URL".to_owned()))?;
+        let mut config: tokio_postgres::Config = url
+            .replace("sslmode=verify-full", "sslmode=require")
+            .parse()
+            .map_err(|_| DbError::Other("malformed Postgres URL".to_owned()))?;
         if config.get_application_name().is_none() {
             config.application_name("latchkey");
         }
@@ -47,7 +53,14 @@ impl Postgres {
             config.connect_timeout(CONNECT);
         }
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
+        let manager = if config.get_ssl_mode() == SslMode::Require {
+            let tls = Rustls::new().map_err(|e| DbError::Other(e.to_string()))?;
+            Manager::from_config(config, tls, recycling)
+        } else {
+            config.ssl_mode(SslMode::Disable);
+            Manager::from_config(config, NoTls, recycling)
+        };
+        let pool = Pool::builder(manager)
             .max_size(connections)
             .wait_timeout(Some(WAIT))
             .create_timeout(Some(CONNECT))
@@ -149,8 +162,8 @@ impl Texts {
     }
 }
 
-const ATTEMPTS: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(5);
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(10);
 const WAIT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(10);
 const BATCH: Duration = Duration::from_secs(30);

@@ -91,7 +91,7 @@ async fn batches_that_deadlock_are_tried_again() {
     let touch = |name: &str| {
         Stmt::new("UPDATE instance SET value = value || 'x' WHERE name = ?1").bind(name.to_owned()).one()
     };
-    let batches: Vec<_> = (0..20)
+    let batches: Vec<_> = (0..4)
         .map(|n| {
             let db = db.clone();
             let order = if n % 2 == 0 { ["a", "b"] } else { ["b", "a"] };
@@ -104,7 +104,7 @@ async fn batches_that_deadlock_are_tried_again() {
     }
     let rows = db.batch(vec![Stmt::new("SELECT value FROM instance")]).await.unwrap();
     for row in &rows[0] {
-        assert_eq!(row.text("value").unwrap(), format!("0{}", "x".repeat(20)));
+        assert_eq!(row.text("value").unwrap(), format!("0{}", "x".repeat(4)));
     }
 }
 
@@ -128,4 +128,15 @@ async fn s60_errors_show_no_password_and_tell_absence_from_refusal() {
     assert!(!error.to_string().contains("hunter2"), "{error}");
     let malformed = Postgres::open("postgres://u:hunter2@:x:y", 1).err().unwrap();
     assert_eq!(malformed, DbError::Other("malformed Postgres URL".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_refused_where_tls_is_demanded() {
+    let server = PostgresServer::shared().unwrap();
+    let url = server.database().await.unwrap();
+    for mode in ["require", "verify-full"] {
+        let db = Postgres::open(&format!("{url}?sslmode={mode}"), 1).unwrap();
+        let error = db.batch(vec![Stmt::new("SELECT 'x' AS x")]).await.unwrap_err();
+        assert!(matches!(&error, DbError::Unavailable(text) if text.contains("TLS")), "{error:?}");
+    }
 }

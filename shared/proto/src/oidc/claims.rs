@@ -23,7 +23,7 @@ pub const SUPPORTED: [&str; 12] = [
 ];
 
 /// Names that custom claims may not have.
-pub const RESERVED: [&str; 22] = [
+pub const RESERVED: [&str; 23] = [
     "given_name",
     "family_name",
     "name",
@@ -46,6 +46,7 @@ pub const RESERVED: [&str; 22] = [
     "client_id",
     "nbf",
     "jti",
+    "sid",
 ];
 
 /// A claim an admin gave to a person or a group.

@@ -94,6 +94,7 @@ mod tests {
             issuer: "https://id.example",
             subject: "u1",
             client_id: "app",
+            session_id: Some("s1"),
             jti: "j1",
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(
             Value::Object(token().claims()),
             json!({
-                "iss": "https://id.example", "sub": "u1", "aud": ["app"], "jti": "j1", "iat": 1000,
+                "iss": "https://id.example", "sub": "u1", "aud": ["app"], "sid": "s1", "jti": "j1", "iat": 1000,
                 "exp": 4600, "rat": 990, "auth_time": 900, "type": "id-token",
             })
         );
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(
             Value::Object(token.claims()),
             json!({
-                "iss": "https://id.example", "sub": "u1", "aud": ["app"], "jti": "j1", "iat": 1000,
+                "iss": "https://id.example", "sub": "u1", "aud": ["app"], "sid": "s1", "jti": "j1", "iat": 1000,
                 "exp": 4600, "rat": 990, "auth_time": 900, "type": "id-token", "nonce": "n-0S6_WzA2Mj",
                 "amr": ["phr"], "at_hash": "h", "name": "Ada",
             })

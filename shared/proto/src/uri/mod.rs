@@ -62,7 +62,7 @@ pub enum UriError {
 }
 
 /// An absolute URI that is safe to compare with a client's patterns. It is only safe to redirect to after
-/// [`matches`] accepted it.
+/// [`matches()`] accepted it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedirectUri(Url);
 

@@ -65,7 +65,7 @@ impl AttestationObject {
 fn is_readable(format: &str, statement: &Value) -> bool {
     match (format, statement) {
         ("none", Value::Map(members)) => members.is_empty(),
-        // Draft of §8.9: at least two attestations of other formats.
+        // §8.9: at least two attestations of other formats.
         ("compound", Value::Array(parts)) => parts.len() >= 2 && parts.iter().all(is_readable_part),
         ("compound", _) => false,
         (_, Value::Map(members)) => {

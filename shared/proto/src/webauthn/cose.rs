@@ -1,4 +1,4 @@
-//! Credential public keys: `COSE_Key` (RFC 9052 §7, RFC 9053 §7, RFC 8230 §4) as WebAuthn §5.8.5 and §6.5.1.1
+//! Credential public keys: `COSE_Key` (RFC 9052 §7, RFC 9053 §7, RFC 8230 §4) as WebAuthn §5.8.5 and §6.5.1
 //! narrow it, and the signatures they verify (WebAuthn §6.5.5).
 
 use super::cbor::{self, CborError};
@@ -114,7 +114,7 @@ impl CosePublicKey {
             CoseError::UnregisteredIanaNonPrivateValue => CoseKeyError::UnsupportedAlgorithm,
             _ => CoseKeyError::NotAKey,
         })?;
-        // WebAuthn §6.5.1.1: no optional parameter but `alg`.
+        // WebAuthn §6.5.1: no optional parameter but `alg`.
         if !(key.key_id.is_empty() && key.key_ops.is_empty() && key.base_iv.is_empty()) {
             return Err(CoseKeyError::WrongParameters);
         }

@@ -1,4 +1,4 @@
-//! The options a page passes to `navigator.credentials`, in their JSON forms (WebAuthn §5.1.9, §5.1.10).
+//! The options a page passes to `navigator.credentials`, in their JSON forms (WebAuthn §5.1.8, §5.1.9).
 //!
 //! `PublicKeyCredential.parseCreationOptionsFromJSON()` and `parseRequestOptionsFromJSON()` read them as they are.
 

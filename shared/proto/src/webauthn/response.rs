@@ -1,4 +1,4 @@
-//! What the browser posts back, in the JSON forms of `PublicKeyCredential.toJSON()` (WebAuthn §5.1.8).
+//! What the browser posts back, in the JSON forms of `PublicKeyCredential.toJSON()` (WebAuthn §5.1).
 
 use super::expected::PublicReason;
 use super::options::{Attachment, PUBLIC_KEY, Transport};

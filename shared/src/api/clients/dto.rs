@@ -5,14 +5,14 @@ use crate::store::client::{Client, ClientSecret};
 use proto::time::UnixTime;
 use proto::uri::CallbackPattern;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest lifetime of a token, in minutes (a year).
 const LONGEST_MINUTES: i64 = 525_600;
 
 /// Body of a creation or replacement. Fields that are absent get their default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClientInput {
     /// Id, at creation only.
@@ -51,7 +51,8 @@ pub struct ClientInput {
 }
 
 /// `credentials` of a client. Secrets have their own endpoints.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct CredentialsInput {
     /// Federated identities.
@@ -60,6 +61,7 @@ pub struct CredentialsInput {
 
 /// An issuer whose tokens authenticate the client.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct FederatedIdentity {
     issuer: String,
@@ -73,7 +75,8 @@ pub struct FederatedIdentity {
 }
 
 /// Body of a new secret.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretInput {
     /// A secret of one's own, printable ASCII of at least 16 characters.
@@ -203,8 +206,9 @@ fn is_web_address(text: &str) -> bool {
 
 /// What anybody may know of a client.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ClientMetaDto {
+pub(in crate::api) struct ClientMetaDto {
     id: String,
     name: String,
     description: String,
@@ -235,8 +239,9 @@ impl ClientMetaDto {
 
 /// A client as admins see it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ClientDto {
+pub(in crate::api) struct ClientDto {
     #[serde(flatten)]
     meta: ClientMetaDto,
     #[serde(rename = "callbackURLs")]
@@ -250,11 +255,11 @@ pub(super) struct ClientDto {
     requires_pushed_authorization_requests: bool,
     skip_consent: bool,
     is_group_restricted: bool,
-    credentials: Value,
+    credentials: CredentialsDto,
     access_token_duration_minutes: i64,
     refresh_token_duration_minutes: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    allowed_user_groups: Option<Vec<Value>>,
+    allowed_user_groups: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allowed_user_groups_count: Option<i64>,
 }
@@ -263,9 +268,8 @@ impl ClientDto {
     /// Shows a client and its secrets, without what would let anybody use them.
     #[must_use]
     pub(super) fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
-        let identities: Value =
-            serde_json::from_str(&c.federated_identities).unwrap_or(Value::Array(Vec::new()));
-        let secrets: Vec<Value> = secrets.iter().map(|s| secret(s, now)).collect();
+        let federated_identities = serde_json::from_str(&c.federated_identities).unwrap_or_default();
+        let secrets = secrets.iter().map(|s| SecretDto::new(s, now)).collect();
         Self {
             meta: ClientMetaDto::new(c),
             callback_urls: c.callback_urls.clone(),
@@ -276,7 +280,7 @@ impl ClientDto {
             requires_pushed_authorization_requests: c.requires_pushed_authorization_requests,
             skip_consent: c.skip_consent,
             is_group_restricted: c.is_group_restricted,
-            credentials: json!({ "federatedIdentities": identities, "secrets": secrets }),
+            credentials: CredentialsDto { federated_identities, secrets },
             access_token_duration_minutes: c.access_token_duration_minutes,
             refresh_token_duration_minutes: c.refresh_token_duration_minutes,
             allowed_user_groups: None,
@@ -297,21 +301,53 @@ impl ClientDto {
     }
 }
 
-/// A secret without the secret.
-#[must_use]
-pub(super) fn secret(s: &ClientSecret, now: UnixTime) -> Value {
-    json!({
-        "id": s.id,
-        "prefix": s.prefix,
-        "createdAt": s.created_at.rfc3339(),
-        "expiresAt": s.expires_at.map(UnixTime::rfc3339),
-        "isActive": s.is_active(now),
-    })
+/// What authenticates a client.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+struct CredentialsDto {
+    federated_identities: Vec<FederatedIdentity>,
+    secrets: Vec<SecretDto>,
+}
+
+/// A secret, with its value only in the answer that makes it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct SecretDto {
+    id: String,
+    /// First characters of the secret.
+    prefix: String,
+    created_at: String,
+    expires_at: Option<String>,
+    is_active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+impl SecretDto {
+    /// Shows a secret without its value.
+    pub(super) fn new(s: &ClientSecret, now: UnixTime) -> Self {
+        Self {
+            id: s.id.clone(),
+            prefix: s.prefix.clone(),
+            created_at: s.created_at.rfc3339(),
+            expires_at: s.expires_at.map(UnixTime::rfc3339),
+            is_active: s.is_active(now),
+            secret: None,
+        }
+    }
+
+    /// With its value, once.
+    pub(super) fn with_value(self, secret: String) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     fn input(body: Value) -> ClientInput {
         serde_json::from_value(body).unwrap()

@@ -17,7 +17,9 @@ use crate::ports::DbError;
 use crate::store::client::{self, Client, ClientSecret, Order};
 use crate::store::{load, save};
 use ::http::StatusCode;
-use dto::{ClientDto, ClientMetaDto};
+#[cfg(test)]
+pub(super) use dto::SecretDto;
+pub(super) use dto::{ClientDto, ClientMetaDto};
 use std::collections::BTreeMap;
 
 const NOT_FOUND: ApiError = ApiError::NotFound("OIDC client");

@@ -1,6 +1,6 @@
 //! `/api/oidc/clients/{id}/secrets`.
 
-use super::dto::{self, SecretInput};
+use super::dto::{SecretDto, SecretInput};
 use super::{NOT_FOUND, find};
 use crate::api::error::{ApiError, FieldError};
 use crate::api::json;
@@ -12,7 +12,6 @@ use crate::ports::DbError;
 use crate::store::client::{self, ClientSecret, MAX_SECRETS};
 use ::http::StatusCode;
 use proto::time::UnixTime;
-use serde_json::Value;
 
 /// `GET`: all secrets, without the secrets.
 ///
@@ -20,7 +19,7 @@ use serde_json::Value;
 /// 404, or a fault.
 pub async fn list_secrets(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let (_, secrets) = find(&cx, &json::id(&req, "id")).await?;
-    let shown: Vec<Value> = secrets.iter().map(|s| dto::secret(s, cx.now)).collect();
+    let shown: Vec<SecretDto> = secrets.iter().map(|s| SecretDto::new(s, cx.now)).collect();
     Ok(respond::json(StatusCode::OK, &shown))
 }
 
@@ -45,11 +44,7 @@ pub async fn create_secret(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Err(DbError::Lost) => return Err(NOT_FOUND.into()),
         Err(error) => return Err(Fault::from(error).into()),
     }
-    let mut shown = dto::secret(&row, cx.now);
-    if let Some(map) = shown.as_object_mut() {
-        map.insert("secret".to_owned(), Value::String(plain));
-    }
-    Ok(respond::json(StatusCode::CREATED, &shown))
+    Ok(respond::json(StatusCode::CREATED, &SecretDto::new(&row, cx.now).with_value(plain)))
 }
 
 fn invalid(field: &'static str, code: &'static str, message: &str) -> Failure {

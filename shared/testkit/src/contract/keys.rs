@@ -1,10 +1,8 @@
 //! Private keys: making, importing, signing.
 
 use super::{Outcome, Report, same, unexpected};
-use ed25519_dalek::Verifier as _;
 use proto::b64;
-use proto::jose::{Alg, Jwk};
-use sha2::{Sha256, Sha384, Sha512};
+use proto::jose::{Alg, Jwk, VerifyingKey};
 use shared::ports::{KeyError, Keys};
 use std::sync::Arc;
 
@@ -132,49 +130,7 @@ fn size(public: &Jwk) -> (String, Vec<Option<usize>>) {
 }
 
 fn verifies(alg: Alg, public: &Jwk, input: &[u8], signature: &[u8]) -> bool {
-    try_verify(alg, public, input, signature).unwrap_or(false)
-}
-
-fn try_verify(alg: Alg, public: &Jwk, input: &[u8], signature: &[u8]) -> Option<bool> {
-    let decode = |text: &str| b64::decode(text).ok();
-    match public {
-        Jwk::RSA { n, e } => {
-            let number = |text: &str| decode(text).map(|b| rsa::BoxedUint::from_be_slice_vartime(&b));
-            let key = rsa::PublicKey::new(number(n)?, number(e)?).ok()?;
-            let v15 = rsa::pkcs1v15::Signature::try_from(signature).ok()?;
-            let pss = rsa::pss::Signature::try_from(signature).ok()?;
-            Some(match alg {
-                Alg::RS256 => rsa::pkcs1v15::VerifyingKey::<Sha256>::new(key).verify(input, &v15).is_ok(),
-                Alg::RS384 => rsa::pkcs1v15::VerifyingKey::<Sha384>::new(key).verify(input, &v15).is_ok(),
-                Alg::RS512 => rsa::pkcs1v15::VerifyingKey::<Sha512>::new(key).verify(input, &v15).is_ok(),
-                Alg::PS256 => rsa::pss::VerifyingKey::<Sha256>::new(key).verify(input, &pss).is_ok(),
-                _ => false,
-            })
-        }
-        Jwk::EC { x, y, .. } => {
-            let point = [vec![4], decode(x)?, decode(y)?].concat();
-            Some(match alg {
-                Alg::ES256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(&point)
-                    .ok()?
-                    .verify(input, &p256::ecdsa::Signature::from_slice(signature).ok()?)
-                    .is_ok(),
-                Alg::ES384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(&point)
-                    .ok()?
-                    .verify(input, &p384::ecdsa::Signature::from_slice(signature).ok()?)
-                    .is_ok(),
-                Alg::ES512 => p521::ecdsa::VerifyingKey::from_sec1_bytes(&point)
-                    .ok()?
-                    .verify(input, &p521::ecdsa::Signature::from_slice(signature).ok()?)
-                    .is_ok(),
-                _ => false,
-            })
-        }
-        Jwk::OKP { x, .. } => {
-            let key = ed25519_dalek::VerifyingKey::from_bytes(&decode(x)?.try_into().ok()?).ok()?;
-            let signature = ed25519_dalek::Signature::from_slice(signature).ok()?;
-            Some(alg == Alg::EdDSA && key.verify(input, &signature).is_ok())
-        }
-    }
+    VerifyingKey::from_jwk(public, alg).is_ok_and(|key| key.verify(input, signature).is_ok())
 }
 
 const RS256: &str = "ir6vSxFUDAjpxE0mwniaUN1TVM35CF8fg9JpfTLHdT6NeEtF3bIGRNwU3z7FuOrM-fYUvh4fnqkp0WDjYHAwLAz_Fy\

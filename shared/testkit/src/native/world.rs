@@ -132,12 +132,12 @@ impl Browser<'_> {
     /// POSTs a form from a page of the same origin.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Response<Bytes> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(self.from_own_page(Method::POST, path, "application/x-www-form-urlencoded", body)).await
+        self.send(self.own_page(Method::POST, path, "application/x-www-form-urlencoded", body)).await
     }
 
     /// Sends JSON from a page of the same origin.
     pub async fn send_json(&self, method: Method, path: &str, json: &serde_json::Value) -> Response<Bytes> {
-        self.send(self.from_own_page(method, path, "application/json", json.to_string())).await
+        self.send(self.own_page(method, path, "application/json", json.to_string())).await
     }
 
     /// Sends any request with the cookies, and keeps those that come back.
@@ -163,7 +163,7 @@ impl Browser<'_> {
         self.lock().insert(name.to_owned(), value.to_owned());
     }
 
-    fn from_own_page(&self, method: Method, path: &str, media: &str, body: String) -> Request<Bytes> {
+    fn own_page(&self, method: Method, path: &str, media: &str, body: String) -> Request<Bytes> {
         let mut request = build(method, path, Some(media), Bytes::from(body));
         let origin = HeaderValue::from_str(self.world.host.settings.app_url.as_str());
         if let Ok(origin) = origin {

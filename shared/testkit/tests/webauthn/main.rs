@@ -1,7 +1,7 @@
 //! WebAuthn ceremonies from options to verdict, between `proto::webauthn` and the software authenticator.
 //! Each variant of `RegistrationError` and `AuthenticationError` is provoked here by one lie.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests stop the test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop the test")]
 
 mod authentication;
 mod mutations;

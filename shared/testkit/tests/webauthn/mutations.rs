@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-const SIGNED_PARTS: [&str; 3] = ["authenticatorData", "clientDataJSON", "signature"];
+pub(super) const SIGNED_PARTS: [&str; 3] = ["authenticatorData", "clientDataJSON", "signature"];
 
 fn ceremony(algorithm: CoseAlgorithm) -> (Value, StoredCredential) {
     let mut authenticator = authenticator(algorithm);
@@ -13,7 +13,7 @@ fn ceremony(algorithm: CoseAlgorithm) -> (Value, StoredCredential) {
 }
 
 /// The response with one of its byte strings passed through `change`.
-fn changed(response: &Value, part: &str, change: impl FnOnce(&mut Vec<u8>)) -> Value {
+pub(super) fn changed(response: &Value, part: &str, change: impl FnOnce(&mut Vec<u8>)) -> Value {
     let mut response = response.clone();
     let member = &mut response["response"][part];
     let mut bytes = b64::decode(member.as_str().unwrap()).unwrap();
