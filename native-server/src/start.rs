@@ -7,46 +7,41 @@ use crate::fetch::Outgoing;
 use crate::{host, log, serve, store};
 use shared::db::Stmt;
 use shared::db::migrate::{MIGRATIONS, Migrate};
+use shared::host::Host;
 use shared::ports::{Db, DbError};
 use shared::settings::AppUrl;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// Time between two rounds of the work that needs no request.
+const TICK: Duration = Duration::from_secs(600);
 
 /// Serves until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting.
 pub(crate) async fn serve() -> Result<(), Complaints> {
-    let config = configured()?;
-    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
-    let db = migrated(&config, &fetch).await?;
-    let settings = Arc::new(config.settings);
-    let tasks = Arc::new(Tasks::default());
-    let host = host::build(
-        Arc::clone(&settings),
-        &config.data_folder,
-        db,
-        Arc::new(SystemClock::new()),
-        fetch,
-        Arc::clone(&tasks),
-    );
+    let (host, tasks) = opened().await?;
     #[cfg(feature = "test-hooks")]
     let (host, hooks) = crate::test_hooks::around(host);
-    let db = Arc::clone(&host.db);
-    let app = shared::http::router(Arc::new(host));
+    let host = Arc::new(host);
+    let app = shared::http::router(Arc::clone(&host));
     #[cfg(feature = "test-hooks")]
     let app = app.merge(hooks);
 
-    let wanted = (settings.host, settings.port);
+    let settings = &host.settings;
     let unheard = |e| vec![format!("cannot listen on {} port {}: {e}", settings.host, settings.port)];
-    let listener = TcpListener::bind(wanted).await.map_err(unheard)?;
+    let listener = TcpListener::bind((settings.host, settings.port)).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    for line in where_to_go(&settings.app_url, is_empty(&db).await.map_err(unusable)?) {
+    for line in where_to_go(&settings.app_url, is_empty(&host.db).await.map_err(unusable)?) {
         println!("{line}");
     }
+    let ticking = tokio::spawn(tick(Arc::clone(&host)));
     let deadline = serve::serve(listener, app, settings.trust_proxy.clone(), serve::stop_signal()).await;
+    ticking.abort();
     tasks.drain(deadline).await;
     tracing::info!("stopped");
     Ok(())
@@ -57,11 +52,42 @@ pub(crate) async fn serve() -> Result<(), Complaints> {
 /// # Errors
 /// What keeps it from doing so.
 pub(crate) async fn migrate() -> Result<(), Complaints> {
-    let config = configured()?;
-    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
-    migrated(&config, &fetch).await?;
+    opened().await?;
     println!("The database is up to date.");
     Ok(())
+}
+
+/// The host of the settings, with its database brought up to date.
+///
+/// # Errors
+/// What is wrong with the settings or the database.
+pub(crate) async fn opened() -> Result<(Host, Arc<Tasks>), Complaints> {
+    let config = configured()?;
+    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
+    let db = migrated(&config, &fetch).await?;
+    let tasks = Arc::new(Tasks::default());
+    let host = host::build(
+        Arc::new(config.settings),
+        &config.data_folder,
+        db,
+        Arc::new(SystemClock::new()),
+        fetch,
+        Arc::clone(&tasks),
+    );
+    Ok((host, tasks))
+}
+
+/// Does the work that needs no request, for ever.
+async fn tick(host: Arc<Host>) {
+    let mut rounds = tokio::time::interval(TICK);
+    // The first round of an interval is at once; a server that has just started has better things to do.
+    rounds.tick().await;
+    loop {
+        rounds.tick().await;
+        if let Err(e) = shared::jobs::tick(&host).await {
+            tracing::error!(error = %e, "tick");
+        }
+    }
 }
 
 /// Reads the settings, says what there is to say about them, and starts the log.
