@@ -8,10 +8,16 @@
 )]
 
 mod authorize;
+mod end_session;
 mod interaction;
+mod metadata;
+mod passkeys;
 mod prompts;
 mod refresh;
 mod routes;
+mod sessions;
 mod setup;
+mod sign_in;
 mod stage;
 mod token;
+mod userinfo;

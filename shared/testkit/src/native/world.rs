@@ -90,6 +90,25 @@ impl World {
         Self { host, clock, db, mail, fetch, limit, after, router }
     }
 
+    /// Another node of the same installation: it shares every port, holds nothing in memory, and differs in what
+    /// `change` replaces.
+    #[must_use]
+    pub fn another_node(&self, change: impl FnOnce(&mut Host)) -> Self {
+        let mut host = Host { keyring: Arc::default(), ..(*self.host).clone() };
+        change(&mut host);
+        let host = Arc::new(host);
+        Self {
+            router: shared::http::router(host.clone()),
+            host,
+            clock: self.clock.clone(),
+            db: self.db.clone(),
+            mail: self.mail.clone(),
+            fetch: self.fetch.clone(),
+            limit: self.limit.clone(),
+            after: self.after.clone(),
+        }
+    }
+
     /// Sends a request and waits for the response and for the work after it. The other end is
     /// [`Peer::default`] unless the request carries one in its extensions, and the `Host` is the one of `APP_URL`
     /// unless the request names another.
