@@ -13,5 +13,6 @@ pub use cookies::{
     BROWSER, Browser, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie,
 };
 pub use dispatch::router;
+pub(crate) use dispatch::slide;
 pub use security::ContentSecurity;
 pub use types::{Cx, Peer, Req, Resp};
