@@ -14,6 +14,7 @@ use crate::ports::Verdict;
 use crate::store::session::{self, Who};
 use axum::body::Body;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -29,10 +30,16 @@ pub fn router(host: Arc<Host>) -> axum::Router {
     let mut router = axum::Router::new();
     for (path, routes) in by_path {
         let host = host.clone();
-        let handler = move |params: RawPathParams, request: Request<Body>| {
+        let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
             let host = host.clone();
-            let routes = routes.clone();
-            let params = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+            // Parameters that are not UTF-8 name nothing.
+            let (routes, params) = match params {
+                Ok(params) => {
+                    let owned = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+                    (routes.clone(), owned)
+                }
+                Err(_) => (Vec::new(), BTreeMap::new()),
+            };
             async move { serve(host, &routes, params, request).await.map(Body::from) }
         };
         router = router.route(path, axum::routing::any(handler));
@@ -318,6 +325,8 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
 /// Any origin may read, never with cookies; the routes authenticate by header or body. `null` is nobody
 /// (sandboxed frames, data: pages).
 fn cors(headers: &mut http::HeaderMap, req: &Req) {
+    // Or a cache would hand the answer for `null` to everybody.
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     if req.header(header::ORIGIN) == Some("null") {
         return;
     }
