@@ -50,10 +50,10 @@ pub fn response(refusal: Refusal, req: &Req) -> Resp {
 pub fn from_api(error: &ApiError) -> Resp {
     let description = match error {
         ApiError::BodyTooLarge => "The request body is too large.",
-        ApiError::RateLimited => "Too many requests.",
+        ApiError::RateLimited { .. } => "Too many requests.",
         _ => "The request is malformed.",
     };
-    let code = if *error == ApiError::RateLimited {
+    let code = if matches!(error, ApiError::RateLimited { .. }) {
         ErrorCode::TemporarilyUnavailable
     } else {
         ErrorCode::InvalidRequest

@@ -187,7 +187,7 @@ async fn limit(cx: &Cx, route: &Route, req: &Req) -> Result<(), Failure> {
             path = req.uri.path(),
             "rate limited"
         );
-        refuse(route, ErrorKind::TooMany, ApiError::RateLimited)
+        ApiError::RateLimited { retry_after_s }.into()
     };
     match cx.host.limit.check(route.limit, &key, cx.now).await {
         Ok(Verdict::Allowed) => Ok(()),
@@ -280,14 +280,17 @@ fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
         (Failure::Api(ApiError::BodyTooLarge | ApiError::InvalidBody), Shape::Page) => {
             flow::page_error::page(cx, req, ErrorKind::Request)
         }
+        (Failure::Api(ApiError::RateLimited { .. }), Shape::Page) => {
+            flow::page_error::page(cx, req, ErrorKind::TooMany)
+        }
         (Failure::Api(error), Shape::OAuth) => flow::oauth_error::from_api(error),
         (Failure::Api(error), _) => api_error(cx, error),
         (Failure::Fault(_), Shape::Page) => flow::page_error::page(cx, req, ErrorKind::Internal),
         (Failure::Fault(_), Shape::OAuth) => flow::oauth_error::server_error(),
         (Failure::Fault(_), Shape::Api) => api_error(cx, &ApiError::Internal),
     };
-    if resp.status() == StatusCode::TOO_MANY_REQUESTS {
-        resp.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+    if let Failure::Api(ApiError::RateLimited { retry_after_s }) = failure {
+        resp.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
     }
     resp
 }
