@@ -38,5 +38,6 @@ pub fn id(req: &Req, name: &str) -> String {
     raw.strip_prefix('~')
         .and_then(|encoded| proto::b64::decode(encoded).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok())
+        .filter(|id| !id.contains('\0'))
         .unwrap_or_else(|| raw.to_owned())
 }
