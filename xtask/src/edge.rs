@@ -11,7 +11,8 @@ use std::process::Command;
 const BUDGET: u64 = 700_000;
 
 /// Builds the bundle and returns its folder: `worker/build`, or `.tools/edge-test` with the routes of the
-/// black-box tests. Prints the size and fails above the budget.
+/// black-box tests. Prints the size; what is released
+/// fails above the budget, the suites of the tests may be larger.
 ///
 /// # Errors
 /// A sentence that says what failed.
@@ -58,7 +59,7 @@ fn check(bundle: &Path, test_hooks: bool) -> Result<(), String> {
         size / 1000,
         BUDGET / 1000
     );
-    if size > BUDGET {
+    if !test_hooks && size > BUDGET {
         Err(format!("the bundle is {} bytes above the budget", size - BUDGET))
     } else {
         Ok(())
