@@ -160,6 +160,8 @@ async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> 
         Err(failure) => return Err(failure),
     };
     if let Some(who) = standing.who.as_ref().filter(|_| next == Next::Grant) {
+        // Most people use their session here alone.
+        http::slide(cx, who);
         return grant::issue_code(cx, req, &standing, who).await;
     }
     if let Some(refusal) = prompt::silent_refusal(next).filter(|_| authorize::is_silent(&standing.ask)) {

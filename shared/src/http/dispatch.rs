@@ -126,10 +126,19 @@ async fn handle(cx: &mut Cx, route: &'static Route, req: &mut Req, body: Body) -
     req.body = read_body(body, route).await?;
     authenticate(cx, route, req).await?;
     if cx.who.is_none() && route.auth == Auth::UserPage {
-        let back: String = url::form_urlencoded::byte_serialize(req.uri.path().as_bytes()).collect();
-        return Ok(respond::see_other(&format!("/login?redirect={back}")));
+        return Ok(respond::see_other(&sign_in_first(req)));
     }
     (route.handler)(cx.clone(), req.clone()).await
+}
+
+/// The sign-in page, which leads back to this one. A form that was sent is lost, and its address shows no page.
+fn sign_in_first(req: &Req) -> String {
+    if req.method == Method::GET || req.method == Method::HEAD {
+        let back: String = url::form_urlencoded::byte_serialize(req.uri.path().as_bytes()).collect();
+        format!("/login?redirect={back}")
+    } else {
+        "/login".to_owned()
+    }
 }
 
 fn refuse(route: &Route, page: ErrorKind, api: ApiError) -> Failure {
