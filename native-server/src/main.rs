@@ -4,6 +4,7 @@
 mod after;
 mod assets;
 mod blob_fs;
+mod client;
 mod clock;
 mod config;
 mod fetch;
@@ -42,6 +43,9 @@ enum Verb {
     Serve,
     /// Apply missing migrations of the database and stop
     Migrate,
+    /// Make and list the apps that people sign in to
+    #[command(subcommand)]
+    Client(client::ClientVerb),
     /// Ask a running server whether it is well; exit status 0 if so
     Healthcheck {
         /// Address of the server, such as http://localhost:1411; by default this machine at PORT
@@ -71,6 +75,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().verb.unwrap_or(Verb::Serve) {
         Verb::Serve => start::serve().await,
         Verb::Migrate => start::migrate().await,
+        Verb::Client(verb) => client::run(verb).await,
         Verb::Healthcheck { endpoint } => healthcheck::run(endpoint).await,
         Verb::Settings { format: Form::Markdown } => {
             print!("{}", settings_table::markdown());

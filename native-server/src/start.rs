@@ -7,34 +7,29 @@ use crate::fetch::Outgoing;
 use crate::{host, log, serve, store};
 use shared::db::Stmt;
 use shared::db::migrate::{MIGRATIONS, Migrate};
+use shared::host::Host;
 use shared::ports::{Db, DbError};
 use shared::settings::AppUrl;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// Between two runs of the jobs.
+const TICK: Duration = Duration::from_secs(300);
 
 /// Serves until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting.
 pub(crate) async fn serve() -> Result<(), Complaints> {
-    let config = configured()?;
-    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
-    let db = migrated(&config, &fetch).await?;
-    let settings = Arc::new(config.settings);
     let tasks = Arc::new(Tasks::default());
-    let host = host::build(
-        Arc::clone(&settings),
-        &config.data_folder,
-        db,
-        Arc::new(SystemClock::new()),
-        fetch,
-        Arc::clone(&tasks),
-    );
+    let host = assemble(configured()?, &tasks).await?;
     #[cfg(feature = "test-hooks")]
     let (host, hooks) = crate::test_hooks::around(host);
-    let db = Arc::clone(&host.db);
-    let app = shared::http::router(Arc::new(host));
+    let host = Arc::new(host);
+    let settings = Arc::clone(&host.settings);
+    let app = shared::http::router(Arc::clone(&host));
     #[cfg(feature = "test-hooks")]
     let app = app.merge(hooks);
 
@@ -43,13 +38,40 @@ pub(crate) async fn serve() -> Result<(), Complaints> {
     let listener = TcpListener::bind(wanted).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    for line in where_to_go(&settings.app_url, is_empty(&db).await.map_err(unusable)?) {
+    for line in where_to_go(&settings.app_url, is_empty(&host.db).await.map_err(unusable)?) {
         println!("{line}");
     }
+    let jobs = tokio::spawn(run_jobs(host));
     let deadline = serve::serve(listener, app, settings.trust_proxy.clone(), serve::stop_signal()).await;
+    jobs.abort();
     tasks.drain(deadline).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn run_jobs(host: Arc<Host>) {
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = shared::jobs::tick(&host).await {
+            tracing::warn!(%error, "the jobs did not finish; they run again soon");
+        }
+    }
+}
+
+/// A host over the configured store, for verbs that do not serve.
+///
+/// # Errors
+/// What keeps it from being made.
+pub(crate) async fn host() -> Result<Host, Complaints> {
+    assemble(configured()?, &Arc::new(Tasks::default())).await
+}
+
+async fn assemble(config: Config, tasks: &Arc<Tasks>) -> Result<Host, Complaints> {
+    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
+    let db = migrated(&config, &fetch).await?;
+    let clock = Arc::new(SystemClock::new());
+    Ok(host::build(Arc::new(config.settings), &config.data_folder, db, clock, fetch, Arc::clone(tasks)))
 }
 
 /// Applies the missing migrations and names them.
