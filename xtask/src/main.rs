@@ -9,6 +9,8 @@ mod docs;
 mod edge;
 mod native;
 mod postgres;
+#[cfg(test)]
+mod specs;
 mod tally;
 mod test;
 mod tools;
