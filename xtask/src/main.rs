@@ -7,6 +7,8 @@ mod debian;
 mod dependencies;
 mod docs;
 mod edge;
+#[cfg(test)]
+mod links;
 mod native;
 mod postgres;
 #[cfg(test)]
