@@ -1,22 +1,20 @@
 // Debian's Chromium with a virtual authenticator (CDP domain WebAuthn).
-import { after, before } from 'node:test'
+import { after } from 'node:test'
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type CDPSession, type Page } from 'playwright-core'
 
 const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 /** Starts one Chromium for a file's tests. `CHROMIUM` names another executable. */
 export function chromiumForTests(): { context(options?: BrowserContextOptions): Promise<BrowserContext> } {
-  let browser: Browser | undefined
-  before(async () => {
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ARGS })
-  })
+  let browser: Promise<Browser> | undefined
+  const launched = () =>
+    (browser ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: ARGS }))
   after(async () => {
-    await browser?.close()
+    await (await browser)?.close()
   })
   return {
     context: async (options) => {
-      if (!browser) throw new Error('Chromium has not started')
-      const context = await browser.newContext({ locale: 'en-GB', ...options })
+      const context = await (await launched()).newContext({ locale: 'en-GB', ...options })
       context.setDefaultTimeout(15_000)
       return context
     },

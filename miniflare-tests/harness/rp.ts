@@ -66,7 +66,7 @@ export async function startRp(): Promise<Rp> {
     }
     handle().catch((error: unknown) => {
       const code = error instanceof oc.AuthorizationResponseError || error instanceof oc.ResponseBodyError ? error.error : String(error)
-      html(500, page('Refused', `<p id="error">${code.replaceAll('<', '&lt;')}</p>`))
+      html(400, page('Refused', `<p id="error">${code.replaceAll('<', '&lt;')}</p>`))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -2,6 +2,7 @@
 // arranges what this product has no API for yet (a second user, a disabled one).
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import crypto from 'node:crypto'
+import { createInterface } from 'node:readline'
 import { createServer } from 'node:net'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -89,17 +90,46 @@ function freePort(): Promise<number> {
   })
 }
 
+// Node 20 has no SQLite of its own; Python has. One process serves all statements of a file.
 const SQLITE = `
 import json, sqlite3, sys
 db = sqlite3.connect(sys.argv[1], timeout=10)
-rows = db.execute(sys.argv[2]).fetchall()
-db.commit()
-print(json.dumps([[None if v is None else str(v) for v in row] for row in rows]))
+for line in sys.stdin:
+    try:
+        rows = db.execute(json.loads(line)).fetchall()
+        db.commit()
+        answer = {"rows": [[None if v is None else str(v) for v in row] for row in rows]}
+    except Exception as error:
+        db.rollback()
+        answer = {"error": str(error)}
+    print(json.dumps(answer), flush=True)
 `
 
-async function sqlite(file: string, statement: string): Promise<string[][]> {
-  const { stdout } = await run('python3', ['-c', SQLITE, file, statement])
-  return JSON.parse(stdout) as string[][]
+/** Statements run one after the other in a Python process that ends with `close`. */
+function sqlite(file: string): { sql(statement: string): Promise<string[][]>; close(): void } {
+  let child: ChildProcess | undefined
+  let answers: AsyncIterator<string> | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  const ask = async (statement: string): Promise<string[][]> => {
+    if (!child) {
+      child = spawn('python3', ['-c', SQLITE, file], { stdio: ['pipe', 'pipe', 'inherit'] })
+      answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+    }
+    child.stdin!.write(`${JSON.stringify(statement)}\n`)
+    const line = await answers!.next()
+    if (line.done) throw new Error('python3 with its sqlite3 module is needed')
+    const { rows, error } = JSON.parse(line.value) as { rows?: string[][]; error?: string }
+    if (!rows) throw new Error(`${error}: ${statement}`)
+    return rows
+  }
+  return {
+    sql: (statement) => {
+      const next = last.then(() => ask(statement))
+      last = next.catch(() => undefined)
+      return next
+    },
+    close: () => void child?.stdin?.end(),
+  }
 }
 
 async function psql(url: string, statement: string): Promise<string[][]> {
@@ -117,7 +147,8 @@ interface Store {
 async function newStore(dir: string): Promise<Store> {
   if (SUBJECT !== 'native-postgres') {
     const file = path.join(dir, 'latchkey.db')
-    return { connection: file, sql: (statement) => sqlite(file, statement), remove: async () => {} }
+    const db = sqlite(file)
+    return { connection: file, sql: db.sql, remove: async () => db.close() }
   }
   const server = process.env.TEST_POSTGRES_URL
   if (!server) throw new Error('TEST_POSTGRES_URL must name a Postgres server, e.g. postgres://postgres@127.0.0.1:5432/postgres')

@@ -234,7 +234,9 @@ test('s04 success in each response mode has iss', async () => {
   const one = await fresh()
   for (const mode of ['query', 'fragment', 'form_post']) {
     const asked = request(quiet, { response_mode: mode })
-    const params = delivered(await one.browser.get(authorizePath(asked.params)), CB, mode)
+    const answer = await one.browser.get(authorizePath(asked.params))
+    const params = delivered(answer, CB, mode)
+    if (mode !== 'form_post') assert.equal(answer.header('referrer-policy'), 'no-referrer', 's59 the code is in the address')
     assert.equal(params.iss, op.url, mode)
     assert.equal(params.state, asked.state)
     assert.ok(params.code)
@@ -379,11 +381,21 @@ test('prompt=login signs in again, and auth_time moves', async () => {
   const steps: string[] = []
   const asked = request(quiet, { prompt: 'login' })
   const answer = await authorize(one.browser, asked.params, { authenticator: one.authenticator, seen: (s) => steps.push(s) })
-  assert.deepEqual(steps, ['authenticate'])
+  assert.deepEqual(steps, ['reauthenticate'])
   const tokens = (await redeem(op, { code: delivered(answer, CB).code!, request: asked, client: quiet })).json()
   assert.ok(decodeJwt(tokens.id_token).payload.auth_time >= before + 60)
   const silent = decodeJwt((await getTokens(op, one, quiet)).id_token).payload.auth_time
   assert.ok(silent >= before + 60, 'the session itself was renewed')
+})
+
+test('a sign-in before the request never counts as the one that was asked for, not even in the same second', async () => {
+  for (let i = 0; i < 3; i++) {
+    const one = await fresh()
+    for (const [prompt, expected] of [['login', 'reauthenticate'], ['select_account', 'select_account']] as const) {
+      const answer = await one.browser.get(authorizePath(request(quiet, { prompt }).params))
+      assert.equal(step((await one.browser.get(answer.location)).text), expected)
+    }
+  }
 })
 
 test('max_age asks again only when the sign-in is older, and then auth_time fits', async () => {
@@ -394,13 +406,14 @@ test('max_age asks again only when the sign-in is older, and then auth_time fits
   assert.equal(steps.length, 0)
   const asked = request(quiet, { max_age: '50' })
   const answer = await authorize(one.browser, asked.params, { authenticator: one.authenticator, seen: (s) => steps.push(s) })
-  assert.deepEqual(steps, ['authenticate'])
+  assert.deepEqual(steps, ['reauthenticate'])
   const { id_token } = (await redeem(op, { code: delivered(answer, CB).code!, request: asked, client: quiet })).json()
   const { auth_time, iat } = decodeJwt(id_token).payload
   assert.ok(iat - auth_time <= 50, `${iat} - ${auth_time}`)
+  await op.advance(5)
   const zero = await authorize(one.browser, request(quiet, { max_age: '0' }).params, { authenticator: one.authenticator, seen: (s) => steps.push(s) })
   assert.ok(delivered(zero, CB).code)
-  assert.deepEqual(steps, ['authenticate', 'authenticate'], 'max_age=0 asks once, not for ever')
+  assert.deepEqual(steps, ['reauthenticate', 'reauthenticate'], 'max_age=0 asks once, not for ever')
 })
 
 test('requiresReauthentication of a client asks again each time', async () => {
@@ -410,7 +423,7 @@ test('requiresReauthentication of a client asks again each time', async () => {
   for (let i = 0; i < 2; i++) {
     const steps: string[] = []
     const answer = await authorize(one.browser, request(reauth).params, { authenticator: one.authenticator, seen: (s) => steps.push(s) })
-    assert.deepEqual(steps, ['authenticate'])
+    assert.deepEqual(steps, ['reauthenticate'])
     assert.ok(delivered(answer, CB).code)
     await op.advance(30)
   }
@@ -418,6 +431,7 @@ test('requiresReauthentication of a client asks again each time', async () => {
 
 test('prompt=select_account shows who is signed in and lets them change', async () => {
   const one = await fresh()
+  await op.advance(5)
   const answer = await one.browser.get(authorizePath(request(quiet, { prompt: 'select_account' }).params))
   const page = await one.browser.get(answer.location)
   assert.equal(step(page.text), 'select_account')
@@ -434,6 +448,7 @@ test('prompt=select_account shows who is signed in and lets them change', async 
 test('switching the account gives the code of the new person', async () => {
   const bob = await addPerson(op, admin, 'bob')
   const one = await fresh()
+  await op.advance(5)
   const asked = request(quiet, { prompt: 'select_account' })
   const choice = await one.browser.get((await one.browser.get(authorizePath(asked.params))).location)
   const switched = await press(one.browser, choice.text, 'switch_account')
@@ -610,7 +625,7 @@ test('s13 the form_post page has its own policy and cannot be broken out of', as
   assert.doesNotMatch(directive('script-src'), /unsafe-inline|unsafe-eval|\*/)
   assert.match(directive('script-src'), /'sha256-[A-Za-z0-9+/=]+'|'nonce-[A-Za-z0-9+/=_-]{16,}'|'self'/)
   assert.match(directive('frame-ancestors'), /'none'/)
-  assert.equal(answer.header('referrer-policy'), 'no-referrer')
+  assert.equal(answer.header('referrer-policy'), 'same-origin')
   assert.match(answer.header('cache-control') ?? '', /no-store/)
   assert.ok(answer.text.includes('<noscript>') || element(answer.text, 'button'), 'works without script')
 })

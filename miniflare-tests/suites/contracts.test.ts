@@ -1,23 +1,52 @@
+// The suites of `testkit::contract` on the adapters of the running host, through the test hook. The native adapters
+// other than the database run theirs under `cargo test`.
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
-import { SKIPS, test } from '../harness/test.ts'
-import { subject } from '../harness/test.ts'
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { Answer } from '../harness/http.ts'
+import { SKIPS, subject, test, type Concerns } from '../harness/test.ts'
 
 const op = subject()
 
-for (const suite of ['db', 'keys', 'clock', 'rng', 'limit', 'after']) {
-  test(`port contract ${suite} holds on this host`, async () => {
-    const answer = await op.send({ method: 'POST', path: '/__test/contract', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ suite }) })
-    assert.equal(answer.status, 200, answer.text)
-    const lines = answer.text.split('\n').filter((line) => /^(ok|FAIL)\b/.test(line))
-    assert.ok(lines.length > 0, answer.text)
-    assert.deepEqual(lines.filter((line) => line.startsWith('FAIL')), [])
-  })
+const contract = (body: Record<string, string>) =>
+  op.send({ method: 'POST', path: '/__test/contract', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+
+function assertHolds(answer: Answer): void {
+  assert.equal(answer.status, 200, /^text\/html/.test(answer.header('content-type') ?? '') ? 'no such test hook' : answer.text)
+  assert.match(answer.text, /^ok /m)
+  assert.doesNotMatch(answer.text, /^FAIL/m)
 }
 
+const EVERYWHERE: Concerns = {}
+const WORKER: Concerns = { only: 'worker' }
+for (const [suite, concerns] of [['db', EVERYWHERE], ['keys', WORKER], ['clock', WORKER], ['rng', WORKER], ['limit', WORKER], ['after', WORKER]] as const) {
+  test(`port contract ${suite}`, async () => assertHolds(await contract({ suite })), concerns)
+}
+
+test('port contract fetch', async () => {
+  const server = createServer((ask, answer) => {
+    const path = ask.url ?? '/'
+    const size = /^\/bytes\/(\d+)$/.exec(path)?.[1]
+    if (path.startsWith('/echo')) {
+      void text(ask).then((body) => answer.writeHead(200, { 'x-echo': ask.headers['x-echo'] ?? '' }).end(`${ask.method} ${path} ${body}`))
+    } else if (path === '/redirect') answer.writeHead(302, { location: '/echo' }).end()
+    else if (size) answer.writeHead(200).end('x'.repeat(Number(size)))
+    else if (path !== '/never') answer.writeHead(404).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    const address = server.address()
+    const port = address && typeof address === 'object' ? address.port : 0
+    assertHolds(await contract({ suite: 'fetch', base: `http://127.0.0.1:${port}` }))
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}, WORKER)
+
 test('an unknown contract suite is not a success', async () => {
-  const answer = await op.send({ method: 'POST', path: '/__test/contract', headers: { 'content-type': 'application/json' }, body: '{"suite":"nothing"}' })
-  assert.notEqual(answer.status, 200)
+  assert.equal((await contract({ suite: 'nothing' })).status, 500)
 })
 
 test('every entry of skips.json names a test that exists and gives a reason', async () => {

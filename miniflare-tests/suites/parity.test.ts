@@ -21,7 +21,8 @@ function plain(answer: Answer): unknown {
       .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<UUID>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<TIME>')
       .replace(/-[A-Z0-9]{8}\.(js|css|svg)/g, '-<HASH>.$1')
-      .replace(/[\w-]{32,}/g, '<RANDOM>')
+      .replace(/"prefix":"[\w-]{4}"/g, '"prefix":"<RANDOM>"')
+      .replace(/(?<!["\w-])[\w-]{32,}(?!")|(?<=":")[\w-]{32,}/g, '<RANDOM>')
   const headers = Object.fromEntries(
     Object.entries(answer.headers)
       .filter(([name]) => !UNCOMPARED.includes(name))

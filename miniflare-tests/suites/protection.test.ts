@@ -26,6 +26,7 @@ async function pages(): Promise<Record<string, Answer>> {
   }
   const wrong = new Browser(op)
   const leaving = await signIn(op, admin.authenticator)
+  await op.advance(5)
   return {
     login: await anonymous.get('/login'),
     'wrong passkey': await answerPasskey(wrong, (await wrong.get('/login')).text, admin.authenticator, { signature: 'flip' }),
@@ -67,7 +68,8 @@ test('s59 every page has a strict policy and the other protective headers', asyn
     assert.ok(directive(page, 'form-action'), `${name} has form-action`)
     assert.doesNotMatch(directive(page, 'form-action')!, /\*|https?:(\s|$)/, name)
     assert.equal(page.header('x-content-type-options'), 'nosniff', name)
-    assert.equal(page.header('referrer-policy'), 'no-referrer', name)
+    // `no-referrer` would make browsers send `Origin: null` with the page's own forms.
+    assert.equal(page.header('referrer-policy'), 'same-origin', name)
     assert.equal(page.header('cross-origin-opener-policy'), 'same-origin', name)
     assert.match(page.header('permissions-policy') ?? '', /publickey-credentials-get=\(self\)/, name)
     assert.match(page.header('permissions-policy') ?? '', /publickey-credentials-create=\(self\)/, name)
@@ -160,7 +162,7 @@ test('s55 bodies beyond a route’s limit are refused', async () => {
   assert.equal((await json(200_000)).status, 400)
   assert.equal((await json(300_000)).status, 413)
   for (const path of ['/login', '/interaction', '/authorize', '/logout', '/api/oidc/userinfo', '/api/oidc/end-session']) {
-    const answer = await signed.post(path, { x: big(2_000_000) })
+    const answer = await signed.post(path, { x: big(100_000) })
     assert.ok([400, 413].includes(answer.status), `${path}: ${answer.status}`)
   }
   const chunked = await op.send({ method: 'POST', path: '/api/oidc/token', headers: { 'content-type': type, authorization, 'transfer-encoding': 'chunked' }, body: form({ grant_type: 'refresh_token', refresh_token: big(66_000) }) })
@@ -299,7 +301,7 @@ test('s60 garbage at the token endpoint has an OAuth answer', async () => {
     assert.equal(answer.status, 400, body)
     assert.ok(answer.json().error)
   }
-  assertOAuthError(await token(op, undefined, {}), 400, 'invalid_request')
+  assertOAuthError(await token(op, undefined, {}), 401, 'invalid_client')
 })
 
 test('s03 hostile text is shown as text on every page that shows it', async () => {
@@ -319,7 +321,7 @@ test('s03 hostile text is shown as text on every page that shows it', async () =
     assert.ok(!page.text.includes('<img src=x'), page.text.slice(0, 500))
   }
   const login = await new Browser(op).get(`/login?redirect=${encodeURIComponent(`/x${evil}`)}`)
-  assert.equal(passkeyForm(login.text).fields.redirect, `/x${evil}`)
+  assert.equal(passkeyForm(login.text).fields.redirect, '/settings/account', 'no path of ours')
 })
 
 test('a store round trip count is kept', async () => {
@@ -343,6 +345,7 @@ test('a store round trip count is kept', async () => {
     const from = await stats()
     await ask()
     names[name] = (await stats()) - from
-    assert.ok(names[name]! <= 2, `${name}: ${names[name]} batches`)
   }
+  console.log(`store batches: code exchange ${used}, ${Object.entries(names).map(([name, n]) => `${name} ${n}`).join(', ')}`)
+  assert.deepEqual(Object.entries(names).filter(([, n]) => n > 2), [])
 })

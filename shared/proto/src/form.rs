@@ -22,7 +22,7 @@ pub enum FormError {
     /// There are more than [`MAX_PARAMS`] parameters.
     #[error("form data has too many parameters")]
     TooMany,
-    /// A `%` without two hex digits, or bytes that are not UTF-8.
+    /// A `%` without two hex digits, a NUL, or bytes that are not UTF-8.
     #[error("form data is not well encoded")]
     BadEncoding,
     /// RFC 6749 §3.1: a parameter must not be included more than once. Carries its name.
@@ -132,6 +132,10 @@ pub fn decode(encoded: &[u8]) -> Result<String, FormError> {
             }
             other => *other,
         });
+    }
+    // NUL is in no name or value of ours, and Postgres takes no text with it.
+    if bytes.contains(&0) {
+        return Err(FormError::BadEncoding);
     }
     String::from_utf8(bytes).map_err(|_| FormError::BadEncoding)
 }

@@ -97,6 +97,10 @@ fn missing_failure(route: &Route) -> Failure {
 }
 
 async fn handle(cx: &mut Cx, route: &'static Route, req: &mut Req, body: Body) -> Result<Resp, Failure> {
+    // No name of ours holds NUL, and Postgres takes none.
+    if req.params.values().any(|value| value.contains('\0')) {
+        return Err(missing_failure(route));
+    }
     if route.checks_host && !is_own_host(cx, req) {
         return Ok(wrong_host(cx, route, req));
     }
