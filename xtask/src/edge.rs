@@ -11,8 +11,7 @@ use std::process::Command;
 const BUDGET: u64 = 700_000;
 
 /// Builds the bundle and returns its folder: `worker/build`, or `.tools/edge-test` with the routes of the
-/// black-box tests. Prints the size; what is released
-/// fails above the budget, the suites of the tests may be larger.
+/// black-box tests. Prints the size, and fails if what is released exceeds the budget.
 ///
 /// # Errors
 /// A sentence that says what failed.
