@@ -164,6 +164,7 @@ CREATE TABLE consents (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
   scope TEXT NOT NULL,
+  redirect_hosts TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   last_used_at BIGINT NOT NULL,
   PRIMARY KEY (user_id, client_id)
@@ -177,11 +178,14 @@ CREATE TABLE interactions (
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
   request TEXT NOT NULL,
   user_id TEXT,
+  authenticated_user_id TEXT,
   account_selected_at BIGINT,
   consented_at BIGINT,
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL
 );
+
+CREATE INDEX interactions_client ON interactions (client_id);
 
 CREATE INDEX interactions_expiry ON interactions (expires_at);
 

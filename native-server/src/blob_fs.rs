@@ -67,11 +67,11 @@ impl Blob for Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::Scratch;
+    use testkit::TempDir;
 
     #[tokio::test]
     async fn put_get_replace_delete() {
-        let dir = Scratch::new("blob");
+        let dir = TempDir::new().unwrap();
         let store = Directory::new(dir.path().join("uploads"));
         assert_eq!(store.get("logos/a.png").await, Ok(None));
         store.put("logos/a.png", Bytes::from_static(b"one")).await.unwrap();
@@ -86,7 +86,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_stay_inside_the_directory() {
-        let dir = Scratch::new("blob-names");
+        let dir = TempDir::new().unwrap();
         let store = Directory::new(dir.path().to_owned());
         for bad in ["", "..", "../x", "a/../b", "/etc/passwd", "a//b", "a/", ".hidden", "a\\b", "a\0b", "ä"]
         {

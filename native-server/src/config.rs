@@ -108,6 +108,11 @@ impl Environment {
         let connection = Connection::parse(settings.db_connection_string.expose());
         let data_folder = folder.join(connection.folder());
         let mut messages = Vec::new();
+        if keyless && connection.file().is_none() {
+            return Err(vec![format!(
+                "{KEY} is absent: a database that other nodes may use needs the key they all share"
+            )]);
+        }
         if keyless {
             let database = connection.file().map(|file| folder.join(file));
             let (key, message) = encryption_key(&data_folder, database.as_deref()).map_err(|c| vec![c])?;
@@ -217,7 +222,7 @@ fn dotenv_value(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::Scratch;
+    use testkit::TempDir;
 
     fn environment(folder: &Path, pairs: &[(&str, &str)]) -> Result<Environment, Complaints> {
         Environment::gather(pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())), folder)
@@ -225,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_process_wins_over_the_file() {
-        let dir = Scratch::new("dotenv");
+        let dir = TempDir::new().unwrap();
         let text = "# comment\nexport PORT=1\nHOST='::1' # why\nAPP_NAME=\"A \\\"B\\\"\"\nDB_AUTH_TOKEN=a$b#c # d\n\n";
         std::fs::write(dir.path().join(".env"), text).unwrap();
         let env = environment(dir.path(), &[("PORT", "2")]).unwrap();
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn files_are_trimmed_but_the_encryption_key_is_taken_byte_for_byte() {
-        let dir = Scratch::new("file-twins");
+        let dir = TempDir::new().unwrap();
         std::fs::write(dir.path().join("name"), " Home \n").unwrap();
         std::fs::write(dir.path().join("key"), "0123456789abcdef\n").unwrap();
         let pairs = [
@@ -264,7 +269,7 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_said_at_once() {
-        let dir = Scratch::new("complaints");
+        let dir = TempDir::new().unwrap();
         let complaints =
             environment(dir.path(), &[("PORT_FILE", "absent"), ("APP_NAME_FILE", "gone")]).unwrap_err();
         assert_eq!(complaints.len(), 2);
@@ -289,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_key_is_made_once_and_only_its_owner_can_read_it() {
-        let dir = Scratch::new("key");
+        let dir = TempDir::new().unwrap();
         let load = || environment(dir.path(), &[]).unwrap().load(dir.path());
         assert!(environment(dir.path(), &[("PORT", "x")]).unwrap().load(dir.path()).is_err());
         assert!(!dir.path().join("data").exists(), "no key for a start that fails");
@@ -308,7 +313,7 @@ mod tests {
 
     #[test]
     fn no_key_is_made_for_a_database_that_had_another() {
-        let dir = Scratch::new("key-lost");
+        let dir = TempDir::new().unwrap();
         std::fs::create_dir(dir.path().join("data")).unwrap();
         std::fs::write(dir.path().join("data/latchkey.db"), "").unwrap();
         let complaints = environment(dir.path(), &[]).unwrap().load(dir.path()).unwrap_err();
@@ -319,7 +324,7 @@ mod tests {
 
     #[test]
     fn misspelt_names_are_reported() {
-        let dir = Scratch::new("unknown");
+        let dir = TempDir::new().unwrap();
         let pairs = [("ENCRYPTION_KEY", "0123456789abcdef"), ("LATCHKEY_PORT", "1"), ("PATH", "/bin")];
         let config = environment(dir.path(), &pairs).unwrap().load(dir.path()).unwrap();
         assert_eq!(config.unknown, ["LATCHKEY_PORT"]);

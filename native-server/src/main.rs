@@ -4,9 +4,10 @@
 mod after;
 mod assets;
 mod blob_fs;
-mod client;
+mod clients;
 mod clock;
 mod config;
+mod drained;
 mod fetch;
 mod healthcheck;
 mod host;
@@ -14,9 +15,9 @@ mod keys_awslc;
 mod limit_memory;
 mod log;
 mod mail;
-mod rng;
 #[cfg(test)]
-mod scratch;
+mod ports_tests;
+mod rng;
 mod serve;
 mod settings_table;
 mod start;
@@ -43,9 +44,9 @@ enum Verb {
     Serve,
     /// Apply missing migrations of the database and stop
     Migrate,
-    /// Make and list the apps that people sign in to
+    /// Register and list the apps that people sign in to
     #[command(subcommand)]
-    Client(client::ClientVerb),
+    Client(clients::Verb),
     /// Ask a running server whether it is well; exit status 0 if so
     Healthcheck {
         /// Address of the server, such as http://localhost:1411; by default this machine at PORT
@@ -75,7 +76,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().verb.unwrap_or(Verb::Serve) {
         Verb::Serve => start::serve().await,
         Verb::Migrate => start::migrate().await,
-        Verb::Client(verb) => client::run(verb).await,
+        Verb::Client(verb) => clients::run(verb).await,
         Verb::Healthcheck { endpoint } => healthcheck::run(endpoint).await,
         Verb::Settings { format: Form::Markdown } => {
             print!("{}", settings_table::markdown());

@@ -1,9 +1,10 @@
 //! The HTTP server: HTTP/1.1 and HTTP/2 without TLS, for a reverse proxy or the same machine.
 
 use crate::assets;
+use crate::drained::Drained;
 use axum::Router;
 use axum::body::Body;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_TYPE, EXPECT, HeaderMap};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -118,8 +119,11 @@ async fn answer(shared: &Shared, mut request: Request<Incoming>, from: SocketAdd
     }
     let ip = client_ip(Some(from.ip()), request.headers(), &shared.trust);
     request.extensions_mut().insert(Peer { ip, ..Peer::default() });
+    // Who expects 100 (Continue) has not begun to send; reading on would ask for what is refused.
+    let expects = request.headers().contains_key(EXPECT);
+    let request = request.map(|body| if expects { Body::new(body) } else { Body::new(Drained::new(body)) });
     let mut app = shared.app.clone();
-    match tokio::time::timeout(REQUEST_TIMEOUT, app.call(request.map(Body::new))).await {
+    match tokio::time::timeout(REQUEST_TIMEOUT, app.call(request)).await {
         Ok(Ok(response)) => response.map(Body::new),
         Ok(Err(never)) => match never {},
         Err(_) => {
@@ -160,7 +164,7 @@ pub(crate) async fn stop_signal() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use std::net::IpAddr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
@@ -180,6 +184,7 @@ mod tests {
                 }),
             )
             .route("/long", get(|| async { "text ".repeat(1000) }))
+            .route("/refuse", post(async || StatusCode::PAYLOAD_TOO_LARGE))
             .route(
                 "/slow",
                 get(|| async {
@@ -233,6 +238,16 @@ mod tests {
         let answer = ask(server.address, &get_with("/assets/none.js", "")).await;
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
         assert!(answer.contains("x-content-type-options: nosniff"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn s55_a_client_that_sends_too_much_still_gets_its_answer() {
+        let server = start(TrustProxy::Nobody).await;
+        let body = "x".repeat(2 << 20);
+        let length = body.len();
+        let head = format!("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n");
+        let answer = ask(server.address, &format!("{head}Connection: close\r\n\r\n{body}")).await;
+        assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
     }
 
     #[tokio::test]

@@ -15,63 +15,36 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Between two runs of the jobs.
-const TICK: Duration = Duration::from_secs(300);
+/// Time between two rounds of the work that needs no request.
+const TICK: Duration = Duration::from_secs(600);
 
 /// Serves until it is told to stop.
 ///
 /// # Errors
 /// What keeps it from starting.
 pub(crate) async fn serve() -> Result<(), Complaints> {
-    let tasks = Arc::new(Tasks::default());
-    let host = assemble(configured()?, &tasks).await?;
+    let (host, tasks) = opened().await?;
     #[cfg(feature = "test-hooks")]
     let (host, hooks) = crate::test_hooks::around(host);
     let host = Arc::new(host);
-    let settings = Arc::clone(&host.settings);
     let app = shared::http::router(Arc::clone(&host));
     #[cfg(feature = "test-hooks")]
     let app = app.merge(hooks);
 
-    let wanted = (settings.host, settings.port);
+    let settings = &host.settings;
     let unheard = |e| vec![format!("cannot listen on {} port {}: {e}", settings.host, settings.port)];
-    let listener = TcpListener::bind(wanted).await.map_err(unheard)?;
+    let listener = TcpListener::bind((settings.host, settings.port)).await.map_err(unheard)?;
     let address = listener.local_addr().map_err(unheard)?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     for line in where_to_go(&settings.app_url, is_empty(&host.db).await.map_err(unusable)?) {
         println!("{line}");
     }
-    let jobs = tokio::spawn(run_jobs(host));
+    let ticking = tokio::spawn(tick(Arc::clone(&host)));
     let deadline = serve::serve(listener, app, settings.trust_proxy.clone(), serve::stop_signal()).await;
-    jobs.abort();
+    ticking.abort();
     tasks.drain(deadline).await;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn run_jobs(host: Arc<Host>) {
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = shared::jobs::tick(&host).await {
-            tracing::warn!(%error, "the jobs did not finish; they run again soon");
-        }
-    }
-}
-
-/// A host over the configured store, for verbs that do not serve.
-///
-/// # Errors
-/// What keeps it from being made.
-pub(crate) async fn host() -> Result<Host, Complaints> {
-    assemble(configured()?, &Arc::new(Tasks::default())).await
-}
-
-async fn assemble(config: Config, tasks: &Arc<Tasks>) -> Result<Host, Complaints> {
-    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
-    let db = migrated(&config, &fetch).await?;
-    let clock = Arc::new(SystemClock::new());
-    Ok(host::build(Arc::new(config.settings), &config.data_folder, db, clock, fetch, Arc::clone(tasks)))
 }
 
 /// Applies the missing migrations and names them.
@@ -79,11 +52,43 @@ async fn assemble(config: Config, tasks: &Arc<Tasks>) -> Result<Host, Complaints
 /// # Errors
 /// What keeps it from doing so.
 pub(crate) async fn migrate() -> Result<(), Complaints> {
-    let config = configured()?;
-    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
-    migrated(&config, &fetch).await?;
+    opened().await?;
     println!("The database is up to date.");
     Ok(())
+}
+
+/// The host of the settings, with its database brought up to date.
+///
+/// # Errors
+/// What is wrong with the settings or the database.
+pub(crate) async fn opened() -> Result<(Host, Arc<Tasks>), Complaints> {
+    let config = configured()?;
+    let fetch = Arc::new(Outgoing::new().map_err(|e| vec![e.to_string()])?);
+    let db = migrated(&config, &fetch).await?;
+    let tasks = Arc::new(Tasks::default());
+    let host = host::build(
+        Arc::new(config.settings),
+        &config.data_folder,
+        db,
+        Arc::new(SystemClock::new()),
+        fetch,
+        Arc::clone(&tasks),
+    );
+    shared::keyring::check(&host).await.map_err(|failure| vec![shared::log::describe(&failure)])?;
+    Ok((host, tasks))
+}
+
+/// Does the work that needs no request, for ever.
+async fn tick(host: Arc<Host>) {
+    let mut rounds = tokio::time::interval(TICK);
+    // The first round of an interval is at once; a server that has just started has better things to do.
+    rounds.tick().await;
+    loop {
+        rounds.tick().await;
+        if let Err(e) = shared::jobs::tick(&host).await {
+            tracing::error!(error = %e, "tick");
+        }
+    }
 }
 
 /// Reads the settings, says what there is to say about them, and starts the log.

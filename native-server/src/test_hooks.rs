@@ -11,6 +11,11 @@ use shared::host::Host;
 use shared::ports::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use testkit::contract::{self, Precision, Report};
+
+/// Time in which jobs after a response are done.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// A clock that runs ahead.
 struct ShiftedClock {
@@ -30,38 +35,42 @@ impl Clock for ShiftedClock {
 
 /// Puts a movable clock and a counting database into the host, and gives the routes that reach them:
 /// `POST /__test/clock {"advance": seconds}` → 204; `GET /__test/stats` → `{"db_batches": n}` since start;
-/// `POST /__test/contract {"suite": "db"}` → the report of the suite, with status 500 if it failed.
+/// `POST /__test/contract {"suite": name}` → the report of the suite, with status 500 if it failed.
 pub(crate) fn around(host: Host) -> (Host, Router) {
     let plain = host.clone();
     let clock = Arc::new(ShiftedClock { inner: host.clock, seconds: AtomicI64::new(0) });
     let db = Arc::new(CountingDb::new(host.db));
     let host = Host { clock: Arc::<ShiftedClock>::clone(&clock), db: Arc::<CountingDb>::clone(&db), ..host };
-    let routes =
-        Router::new().route("/__test/clock", post(async move |body: Bytes| advance(&clock, &body))).route(
-            "/__test/stats",
-            get(async move || serde_json::json!({ "db_batches": db.batches() }).to_string()),
-        );
+    let stats = async move || serde_json::json!({ "db_batches": db.batches() }).to_string();
+    let routes = Router::new()
+        .route("/__test/clock", post(async move |body: Bytes| advance(&clock, &body)))
+        .route("/__test/contract", post(async move |body: Bytes| run_contract(&plain, &body).await))
+        .route("/__test/stats", get(stats));
     (host, routes)
 }
 
-async fn contract(host: &Host, body: &[u8]) -> (StatusCode, String) {
-    let asked = serde_json::from_slice::<Value>(body).ok();
-    let outcome = match asked.as_ref().and_then(|json| json.get("suite")?.as_str()) {
-        Some("db") => {
-            let mut tag = [0; 8];
-            match host.rng.fill(&mut tag) {
-                Ok(()) => {
-                    let tag = format!("{:016x}", u64::from_be_bytes(tag));
-                    testkit::contract::db(Arc::clone(&host.db), &tag).await.map(|report| report.to_string())
-                }
-                Err(e) => Err(e.to_string()),
-            }
-        }
-        _ => Err("suite: db".to_owned()),
-    };
-    match outcome {
-        Ok(report) => (StatusCode::OK, report),
+async fn run_contract(host: &Host, body: &[u8]) -> (StatusCode, String) {
+    let ask = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let text = |name: &str| ask.get(name).and_then(Value::as_str).unwrap_or_default();
+    match suite(host, text("suite"), text("base")).await {
+        Ok(report) => (StatusCode::OK, report.to_string()),
         Err(report) => (StatusCode::INTERNAL_SERVER_ERROR, report),
+    }
+}
+
+/// Runs a contract suite on this host's adapters. `base` is the address of the target that the suite `fetch` wants.
+async fn suite(host: &Host, name: &str, base: &str) -> Result<Report, String> {
+    let tag = format!("{:016x}", u64::from_be_bytes(host.random().map_err(|e| e.to_string())?));
+    match name {
+        "after" => contract::after(Arc::clone(&host.after), tokio::time::sleep(SETTLE)).await,
+        "blob" => contract::blob(Arc::clone(&host.blob), &tag).await,
+        "clock" => contract::clock(&*host.clock),
+        "db" => contract::db(Arc::clone(&host.db), &tag).await,
+        "fetch" => contract::fetch(Arc::clone(&host.fetch), base).await,
+        "keys" => contract::keys(Arc::clone(&host.keys)).await,
+        "limit" => contract::limit(Arc::clone(&host.limit), &tag, Precision::Exact).await,
+        "rng" => contract::rng(&*host.rng),
+        _ => Err("suite: after, blob, clock, db, fetch (with base), keys, limit or rng".to_owned()),
     }
 }
 

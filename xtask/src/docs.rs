@@ -8,11 +8,16 @@ use std::process::Command;
 const GENERATED: &[(&str, &[&str])] =
     &[("docs/SETTINGS.md", &["settings"]), (".env.example", &["settings", "--format", "env"])];
 
+/// The test that holds `docs/openapi.json` to the code, and the variable that makes it write the file.
+const OPENAPI: (&str, &str) = ("the_checked_in_document_is_current", "LATCHKEY_WRITE_DOCS");
+
 /// Writes every generated file.
 ///
 /// # Errors
 /// A sentence that says what failed.
 pub(crate) fn write() -> Result<(), String> {
+    let (test, variable) = OPENAPI;
+    tools::run(tools::cargo(&["test", "--quiet", "--package", "shared", "--lib", test]).env(variable, "1"))?;
     for (path, text) in texts()? {
         let file = tools::root().join(path);
         if let Some(folder) = file.parent() {
@@ -23,7 +28,7 @@ pub(crate) fn write() -> Result<(), String> {
     Ok(())
 }
 
-/// Compares every generated file with what the code says now.
+/// Compares the generated files with what the code says now. `docs/openapi.json` is compared by the tests.
 ///
 /// # Errors
 /// The files that differ.

@@ -10,7 +10,8 @@ pub(crate) const URL_VARIABLE: &str = "TEST_POSTGRES_URL";
 /// A running server. Dropping it stops it and removes its files.
 pub(crate) struct Cluster {
     folder: PathBuf,
-    /// `postgres://…` of a superuser without a password, on this machine only.
+    /// `postgres://user@host:port` of a superuser without a password, on this machine only. It names no database: each
+    /// test makes its own.
     pub(crate) url: String,
 }
 
@@ -27,7 +28,7 @@ impl Cluster {
         if debian::is_root() {
             tools::run(Command::new("chown").arg("postgres").arg(&folder))?;
         }
-        let cluster = Self { url: format!("postgres://postgres@127.0.0.1:{port}/postgres"), folder };
+        let cluster = Self { url: format!("postgres://postgres@127.0.0.1:{port}"), folder };
         cluster.command(
             "initdb",
             &["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"],

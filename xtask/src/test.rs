@@ -13,7 +13,7 @@ use std::time::Instant;
 /// A part that can be run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Format, lints, generated files and the tests in Rust.
+    /// Format, lints, documentation, generated files and the tests in Rust.
     Rust,
     /// The black-box tests on one subject.
     BlackBox(Subject),
@@ -75,6 +75,10 @@ pub(crate) fn all(only: Option<Part>) -> ExitCode {
             debian::ensure(debian::BLACK_BOX)?;
             tools::npm_ci("miniflare-tests").map(drop)
         });
+        run.check("black box: types", || {
+            let folder = tools::root().join("miniflare-tests");
+            tools::run(Command::new("npm").args(["run", "--silent", "check"]).current_dir(folder))
+        });
     }
     if wants_subject(Subject::NativeSqlite) || wants_subject(Subject::NativePostgres) {
         let binary = run.needed("native server: build with test hooks", || native::build(Hooks::Present));
@@ -106,6 +110,10 @@ fn rust(run: &mut Run, postgres: Option<&OsString>) {
         let only =
             ["clippy", "--quiet", "--package", "native-server", "--all-targets", "--features", "test-hooks"];
         tools::run(tools::cargo(&only).args(["--", "-D", "warnings"]))
+    });
+    run.check("documentation", || {
+        let mut command = tools::cargo(&["doc", "--quiet", "--no-deps", "--document-private-items"]);
+        tools::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     });
     run.tests("tests in Rust", || {
         let mut command = tools::cargo(&["test", "--no-fail-fast"]);

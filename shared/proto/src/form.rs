@@ -22,7 +22,7 @@ pub enum FormError {
     /// There are more than [`MAX_PARAMS`] parameters.
     #[error("form data has too many parameters")]
     TooMany,
-    /// A `%` without two hex digits, or bytes that are not UTF-8.
+    /// A `%` without two hex digits, a NUL, or bytes that are not UTF-8.
     #[error("form data is not well encoded")]
     BadEncoding,
     /// RFC 6749 §3.1: a parameter must not be included more than once. Carries its name.
@@ -133,6 +133,10 @@ pub fn decode(encoded: &[u8]) -> Result<String, FormError> {
             other => *other,
         });
     }
+    // NUL is in no name or value of ours, and Postgres takes no text with it.
+    if bytes.contains(&0) {
+        return Err(FormError::BadEncoding);
+    }
     String::from_utf8(bytes).map_err(|_| FormError::BadEncoding)
 }
 
@@ -173,7 +177,6 @@ mod tests {
             ("a%3Db=c", vec![("a=b", "c")]),
             ("a=%C3%BC", vec![("a", "ü")]),
             ("a=ü", vec![("a", "ü")]),
-            ("a=%00", vec![("a", "\0")]),
             ("scope=openid+profile", vec![("scope", "openid profile")]),
         ] {
             let expected: Vec<_> = expected.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
@@ -183,7 +186,7 @@ mod tests {
 
     #[test]
     fn refuses_what_whatwg_would_repair() {
-        for bad in ["a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff", "%=1", "a=%C3", "a=%ED%A0%80"] {
+        for bad in ["a=%00", "a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff", "%=1", "a=%C3", "a=%ED%A0%80"] {
             assert_eq!(Params::parse(bad), Err(FormError::BadEncoding), "{bad}");
         }
         assert_eq!(Params::parse(b"a=\xff"), Err(FormError::BadEncoding));
@@ -255,7 +258,7 @@ mod tests {
         }
 
         #[test]
-        fn reads_back_what_it_renders(map in proptest::collection::btree_map(".{1,8}", ".{0,8}", 0..8)) {
+        fn reads_back_what_it_renders(map in proptest::collection::btree_map("[^\0]{1,8}", "[^\0]{0,8}", 0..8)) {
             let params = Params(map);
             prop_assert_eq!(Params::parse(params.render()), Ok(params));
         }

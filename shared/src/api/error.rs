@@ -27,7 +27,10 @@ pub enum ApiError {
     /// The client id is taken.
     ClientIdTaken,
     /// Too many requests.
-    RateLimited,
+    RateLimited {
+        /// Seconds until the next one can pass, at least 1.
+        retry_after_s: u32,
+    },
     /// The request names another host than `APP_URL`.
     WrongHost,
     /// Our fault.
@@ -76,7 +79,7 @@ impl ApiError {
                 (400, "validation_failed", sentence)
             }
             Self::ClientIdTaken => (409, "client_id_already_exists", "Client ID is already in use".into()),
-            Self::RateLimited => (429, "rate_limited", "Too many requests".into()),
+            Self::RateLimited { .. } => (429, "rate_limited", "Too many requests".into()),
             Self::WrongHost => {
                 (421, "wrong_host", "This address is not the APP_URL of this installation".into())
             }

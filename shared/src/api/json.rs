@@ -16,6 +16,10 @@ pub fn body<T: DeserializeOwned>(req: &Req) -> Result<T, ApiError> {
     if !is_json {
         return Err(ApiError::InvalidBody);
     }
+    // Postgres takes no text with NUL, so none gets in.
+    if req.body.windows(6).any(|w| w == br"\u0000") {
+        return Err(ApiError::InvalidBody);
+    }
     serde_json::from_slice(&req.body).map_err(|_| ApiError::InvalidBody)
 }
 
@@ -34,5 +38,6 @@ pub fn id(req: &Req, name: &str) -> String {
     raw.strip_prefix('~')
         .and_then(|encoded| proto::b64::decode(encoded).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok())
+        .filter(|id| !id.contains('\0'))
         .unwrap_or_else(|| raw.to_owned())
 }

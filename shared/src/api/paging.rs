@@ -45,7 +45,7 @@ impl Listing {
     #[must_use]
     pub fn pattern(&self) -> String {
         let mut escaped = String::new();
-        for c in self.search.trim().to_lowercase().chars() {
+        for c in self.search.trim().to_lowercase().chars().filter(|c| !c.is_control()) {
             let mut piece = String::new();
             if matches!(c, '%' | '_' | '\\') {
                 piece.push('\\');

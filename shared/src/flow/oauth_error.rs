@@ -50,13 +50,12 @@ pub fn response(refusal: Refusal, req: &Req) -> Resp {
 pub fn from_api(error: &ApiError) -> Resp {
     let description = match error {
         ApiError::BodyTooLarge => "The request body is too large.",
-        ApiError::RateLimited => "Too many requests.",
+        ApiError::RateLimited { .. } => "Too many requests.",
         _ => "The request is malformed.",
     };
-    let code = if *error == ApiError::RateLimited {
-        ErrorCode::TemporarilyUnavailable
-    } else {
-        ErrorCode::InvalidRequest
+    let code = match error {
+        ApiError::RateLimited { .. } => ErrorCode::TemporarilyUnavailable,
+        _ => ErrorCode::InvalidRequest,
     };
     answer(error.public().0, code, description)
 }

@@ -1,4 +1,5 @@
-//! The two cookies: `session` (who is signed in) and `browser` (which browser began an interaction).
+//! The two cookies: who is signed in, and which browser began an interaction. Cookies do not know ports, so the
+//! names must not be those of the apps beside us on `localhost`.
 
 use super::types::{Cx, Req};
 use crate::failure::Failure;
@@ -8,9 +9,9 @@ use proto::cookie::{Lifetime, Transport};
 use proto::hash::sha256_b64;
 
 /// Name of the session cookie, without the `__Host-` prefix.
-pub const SESSION: &str = "session";
+pub const SESSION: &str = "latchkey_session";
 /// Name of the browser-binding cookie, without the `__Host-` prefix.
-pub const BROWSER: &str = "browser";
+pub const BROWSER: &str = "latchkey_browser";
 
 /// How long browsers keep a cookie, in seconds (30 days).
 const MAX_AGE_S: i64 = 2_592_000;

@@ -2,8 +2,9 @@
 
 use super::csrf::{self, Origin};
 use super::routes::{Auth, Cache, Cors, ROUTES, Route, Shape};
+use super::security::{self, Opener};
 use super::types::{Cx, Peer, Req, Resp};
-use super::{ContentSecurity, cookies, peer, respond, security};
+use super::{ContentSecurity, cookies, peer, respond};
 use crate::api::error::ApiError;
 use crate::failure::Failure;
 use crate::flow;
@@ -14,6 +15,7 @@ use crate::ports::Verdict;
 use crate::store::session::{self, Who};
 use axum::body::Body;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -29,10 +31,11 @@ pub fn router(host: Arc<Host>) -> axum::Router {
     let mut router = axum::Router::new();
     for (path, routes) in by_path {
         let host = host.clone();
-        let handler = move |params: RawPathParams, request: Request<Body>| {
+        let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
             let host = host.clone();
-            let routes = routes.clone();
-            let params = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+            // A path that is not UTF-8 is nobody's.
+            let routes = if params.is_ok() { routes.clone() } else { Vec::new() };
+            let params = params.iter().flatten().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             async move { serve(host, &routes, params, request).await.map(Body::from) }
         };
         router = router.route(path, axum::routing::any(handler));
@@ -79,7 +82,10 @@ async fn serve(
             let route = routes.first().copied().unwrap_or(&NO_API);
             (route, Ok(preflight(routes)))
         }
-        Err(missing) if routes.is_empty() => (missing, Err(missing_failure(missing))),
+        Err(missing) if routes.is_empty() => match without_slash(&req) {
+            Some(path) if missing.shape == Shape::Page => (missing, Ok(respond::moved(path))),
+            _ => (missing, Err(missing_failure(missing))),
+        },
         Err(missing) => (missing, Ok(method_not_allowed(routes, &cx))),
     };
     let outcome = log::Outcome::of(&answer);
@@ -87,6 +93,12 @@ async fn serve(
     finish(&cx, route, &req, &mut resp);
     log::request(&cx, route, &req, &resp, &outcome, cx.host.clock.monotonic_ms().saturating_sub(began));
     resp
+}
+
+/// The path that a page's address with a slash too many means.
+fn without_slash(req: &Req) -> Option<&str> {
+    let path = req.uri.path().strip_suffix('/')?;
+    (req.method == Method::GET).then(|| proto::uri::local_path(path)).flatten()
 }
 
 fn missing_failure(route: &Route) -> Failure {
@@ -97,20 +109,36 @@ fn missing_failure(route: &Route) -> Failure {
 }
 
 async fn handle(cx: &mut Cx, route: &'static Route, req: &mut Req, body: Body) -> Result<Resp, Failure> {
-    if route.checks_host && !is_own_host(cx, req) {
-        return Ok(wrong_host(cx, route, req));
+    // No name of ours holds NUL, and Postgres takes none.
+    if req.params.values().any(|value| value.contains('\0')) {
+        return Err(missing_failure(route));
     }
-    limit(cx, route, req).await?;
+    // Before the flood shield: no other site may use up its visitor's share.
     if route.origin == Origin::Same && !csrf::is_own_page(&req.headers, &cx.host.settings.app_url) {
         return Err(refuse(route, ErrorKind::ForeignForm, ApiError::Forbidden));
+    }
+    if route.checks_host {
+        limit(cx, route, req).await?;
+        if !is_own_host(cx, req) {
+            return Ok(wrong_host(cx, route, req));
+        }
     }
     req.body = read_body(body, route).await?;
     authenticate(cx, route, req).await?;
     if cx.who.is_none() && route.auth == Auth::UserPage {
-        let back: String = url::form_urlencoded::byte_serialize(req.uri.path().as_bytes()).collect();
-        return Ok(respond::see_other(&format!("/login?redirect={back}")));
+        return Ok(respond::see_other(&sign_in_first(req)));
     }
     (route.handler)(cx.clone(), req.clone()).await
+}
+
+/// The sign-in page, which leads back to this one. A form that was sent is lost, and its address shows no page.
+fn sign_in_first(req: &Req) -> String {
+    if req.method == Method::GET || req.method == Method::HEAD {
+        let back: String = url::form_urlencoded::byte_serialize(req.uri.path().as_bytes()).collect();
+        format!("/login?redirect={back}")
+    } else {
+        "/login".to_owned()
+    }
 }
 
 fn refuse(route: &Route, page: ErrorKind, api: ApiError) -> Failure {
@@ -141,7 +169,8 @@ fn host_of(authority: &str) -> &str {
 }
 
 fn wrong_host(cx: &Cx, route: &Route, req: &Req) -> Resp {
-    let asked = requested_host(req).unwrap_or("");
+    let asked: String = requested_host(req).unwrap_or("").chars().take(255).collect();
+    let asked = asked.as_str();
     tracing::warn!(
         request_id = cx.request_id,
         asked,
@@ -167,7 +196,7 @@ async fn limit(cx: &Cx, route: &Route, req: &Req) -> Result<(), Failure> {
             path = req.uri.path(),
             "rate limited"
         );
-        refuse(route, ErrorKind::TooMany, ApiError::RateLimited)
+        Failure::from(ApiError::RateLimited { retry_after_s })
     };
     match cx.host.limit.check(route.limit, &key, cx.now).await {
         Ok(Verdict::Allowed) => Ok(()),
@@ -257,6 +286,9 @@ fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
         (Failure::Refused(refusal), Shape::Page) => flow::page_error::refusal(cx, req, *refusal),
         (Failure::Refused(refusal), _) => flow::oauth_error::response(*refusal, req),
         (Failure::Page(error), _) => flow::page_error::page(cx, req, *error),
+        (Failure::Api(ApiError::RateLimited { .. }), Shape::Page) => {
+            flow::page_error::page(cx, req, ErrorKind::TooMany)
+        }
         (Failure::Api(ApiError::BodyTooLarge | ApiError::InvalidBody), Shape::Page) => {
             flow::page_error::page(cx, req, ErrorKind::Request)
         }
@@ -266,16 +298,18 @@ fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
         (Failure::Fault(_), Shape::OAuth) => flow::oauth_error::server_error(),
         (Failure::Fault(_), Shape::Api) => api_error(cx, &ApiError::Internal),
     };
-    if resp.status() == StatusCode::TOO_MANY_REQUESTS {
-        resp.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+    if let Failure::Api(ApiError::RateLimited { retry_after_s }) = failure {
+        resp.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_s));
     }
     resp
 }
 
 fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
     let policy = resp.extensions_mut().remove::<ContentSecurity>().unwrap_or(ContentSecurity::Nothing);
+    let opener =
+        if route.auth == Auth::UserPage || route.path == "/setup" { Opener::Severed } else { Opener::Kept };
     let headers = resp.headers_mut();
-    security::apply(headers, &policy, cx.host.settings.app_url.is_https());
+    security::apply(headers, &policy, opener, cx.host.settings.app_url.is_https());
     if let Ok(id) = HeaderValue::from_str(&cx.request_id) {
         headers.insert("x-request-id", id);
     }
@@ -305,6 +339,7 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
 /// Any origin may read, never with cookies; the routes authenticate by header or body. `null` is nobody
 /// (sandboxed frames, data: pages).
 fn cors(headers: &mut http::HeaderMap, req: &Req) {
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if req.header(header::ORIGIN) == Some("null") {
         return;
     }

@@ -90,8 +90,28 @@ impl World {
         Self { host, clock, db, mail, fetch, limit, after, router }
     }
 
+    /// Another node of the same installation: it shares every port, holds nothing in memory, and differs in what
+    /// `change` replaces.
+    #[must_use]
+    pub fn another_node(&self, change: impl FnOnce(&mut Host)) -> Self {
+        let mut host = Host { keyring: Arc::default(), ..(*self.host).clone() };
+        change(&mut host);
+        let host = Arc::new(host);
+        Self {
+            router: shared::http::router(host.clone()),
+            host,
+            clock: self.clock.clone(),
+            db: self.db.clone(),
+            mail: self.mail.clone(),
+            fetch: self.fetch.clone(),
+            limit: self.limit.clone(),
+            after: self.after.clone(),
+        }
+    }
+
     /// Sends a request and waits for the response and for the work after it. The other end is
-    /// [`Peer::default`] unless the request carries one in its extensions.
+    /// [`Peer::default`] unless the request carries one in its extensions, and the `Host` is the one of `APP_URL`
+    /// unless the request names another.
     ///
     /// # Panics
     /// If the body of the response breaks off.
@@ -99,6 +119,11 @@ impl World {
     pub async fn request(&self, mut request: Request<Bytes>) -> Response<Bytes> {
         if request.extensions().get::<Peer>().is_none() {
             request.extensions_mut().insert(Peer::default());
+        }
+        if !request.headers().contains_key(header::HOST) && request.uri().authority().is_none() {
+            let host =
+                HeaderValue::from_str(self.host.settings.app_url.authority()).expect("host of APP_URL");
+            request.headers_mut().insert(header::HOST, host);
         }
         let response = match self.router.clone().call(request.map(Body::from)).await {
             Ok(response) => response,

@@ -1,0 +1,23 @@
+//! Requests against a whole host of fakes: what each endpoint answers, and what it leaves in the database.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests stop the test"
+)]
+
+mod authorize;
+mod end_session;
+mod interaction;
+mod metadata;
+mod passkeys;
+mod prompts;
+mod refresh;
+mod routes;
+mod sessions;
+mod setup;
+mod sign_in;
+mod stage;
+mod token;
+mod userinfo;

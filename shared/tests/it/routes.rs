@@ -1,0 +1,1 @@
+//! Every row of the route table does what its columns say.
