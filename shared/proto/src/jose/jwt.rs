@@ -265,7 +265,7 @@ mod tests {
             (json!({"iss": "https://id.example", "aud": "app", "exp": 1001}), Ok(())),
             (json!({"iss": "https://id.example", "aud": ["x", "app"], "exp": 1001, "iat": 1000}), Ok(())),
             (json!({"iss": "https://id.example", "aud": "app", "exp": 1001}), Ok(())),
-            (json!({"iss": "https://id.example", "aud": "app", "exp": 1000.9}), Ok(())),
+            (json!({"iss": "https://id.example", "aud": "app", "exp": 1001.9}), Ok(())),
             (json!({"iss": "https://id.example", "aud": "app", "exp": 2000, "nbf": 1010}), Ok(())),
             (json!({"iss": "https://id.example/", "aud": "app", "exp": 1001}), Err(WrongIssuer)),
             (json!({"iss": ["https://id.example"], "aud": "app", "exp": 1001}), Err(WrongIssuer)),
