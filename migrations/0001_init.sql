@@ -140,6 +140,17 @@ CREATE TABLE clients (
 
 CREATE INDEX clients_name ON clients (name_folded, id);
 
+CREATE TABLE client_origins (
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  origin TEXT NOT NULL,
+  is_pattern BIGINT NOT NULL,
+  PRIMARY KEY (client_id, origin)
+);
+
+CREATE INDEX client_origins_origin ON client_origins (origin);
+
+CREATE INDEX client_origins_pattern ON client_origins (is_pattern) WHERE is_pattern = 1;
+
 CREATE TABLE client_secrets (
   id TEXT NOT NULL PRIMARY KEY,
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,

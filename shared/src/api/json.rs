@@ -20,7 +20,10 @@ pub fn body<T: DeserializeOwned>(req: &Req) -> Result<T, ApiError> {
     if req.body.windows(6).any(|w| w == br"\u0000") {
         return Err(ApiError::InvalidBody);
     }
-    serde_json::from_slice(&req.body).map_err(|_| ApiError::InvalidBody)
+    // By way of an object: serde would also take a list for a struct.
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&req.body).map_err(|_| ApiError::InvalidBody)?;
+    serde_json::from_value(object.into()).map_err(|_| ApiError::InvalidBody)
 }
 
 /// Reads an optional JSON body: an empty one is the default.

@@ -28,7 +28,7 @@ pub fn response(refusal: Refusal, req: &Req) -> Resp {
     let challenge = match refusal {
         // RFC 6750 §3: a request without a token learns only which scheme to use.
         Refusal::TokenMissing => Some("Bearer".to_owned()),
-        Refusal::TokenInvalid | Refusal::TokenScopeInsufficient => {
+        Refusal::TokenInvalid | Refusal::TokenScopeInsufficient | Refusal::TokenSentTwice => {
             Some(format!("Bearer error=\"{code}\", error_description=\"{description}\""))
         }
         // RFC 6749 §5.2: only a client that used the header is answered with its scheme.

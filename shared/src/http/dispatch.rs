@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::log;
 use crate::pages::ErrorKind;
 use crate::ports::Verdict;
+use crate::store::origin;
 use crate::store::session::{self, Who};
 use axum::body::Body;
 use axum::extract::RawPathParams;
@@ -90,7 +91,8 @@ async fn serve(
     };
     let outcome = log::Outcome::of(&answer);
     let mut resp = answer.unwrap_or_else(|failure| render(&cx, &req, route, &failure));
-    finish(&cx, route, &req, &mut resp);
+    let readable = is_readable(&cx, route, &req).await;
+    finish(&cx, route, &req, &mut resp, readable);
     log::request(&cx, route, &req, &resp, &outcome, cx.host.clock.monotonic_ms().saturating_sub(began));
     resp
 }
@@ -304,7 +306,7 @@ fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
     resp
 }
 
-fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
+fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp, readable: bool) {
     let policy = resp.extensions_mut().remove::<ContentSecurity>().unwrap_or(ContentSecurity::Nothing);
     let opener =
         if route.auth == Auth::UserPage || route.path == "/setup" { Opener::Severed } else { Opener::Kept };
@@ -326,8 +328,8 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
         };
         headers.insert(header::CACHE_CONTROL, value);
     }
-    if route.cors == Cors::Any {
-        cors(headers, req);
+    if route.cors != Cors::None {
+        cors(headers, req, readable);
     }
     if req.method == Method::HEAD {
         let length = resp.body().len();
@@ -336,11 +338,23 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
     }
 }
 
-/// Any origin may read, never with cookies; the routes authenticate by header or body. `null` is nobody
-/// (sandboxed frames, data: pages).
-fn cors(headers: &mut http::HeaderMap, req: &Req) {
+/// Whether scripts of the asking origin may read the answer. `null` is nobody (sandboxed frames, data: pages).
+async fn is_readable(cx: &Cx, route: &Route, req: &Req) -> bool {
+    let Some(asking) = req.header(header::ORIGIN) else { return route.cors == Cors::Any };
+    match route.cors {
+        Cors::None => false,
+        Cors::Any => asking != "null",
+        Cors::Registered => {
+            let rows = cx.host.db.query(origin::candidates(asking)).await;
+            rows.and_then(|rows| origin::is_registered(&rows, asking)).unwrap_or(false)
+        }
+    }
+}
+
+/// The CORS protocol (Fetch standard §3.2), never with cookies: the routes authenticate by header or body.
+fn cors(headers: &mut http::HeaderMap, req: &Req, readable: bool) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if req.header(header::ORIGIN) == Some("null") {
+    if !readable {
         return;
     }
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

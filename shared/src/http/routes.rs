@@ -60,6 +60,8 @@ pub enum Cors {
     None,
     /// Any, without cookies.
     Any,
+    /// Those of registered clients, without cookies.
+    Registered,
 }
 
 /// How long the answer may be kept.
@@ -215,7 +217,7 @@ const fn oauth(
     handler: fn(Cx, Req) -> Answer,
 ) -> Route {
     let row = row(method, path, auth, Shape::OAuth, summary, handler);
-    Route { cors: Cors::Any, cache: Cache::NoStore, body_limit: FORM, ..row }
+    Route { cors: Cors::Registered, cache: Cache::NoStore, body_limit: FORM, ..row }
 }
 
 /// A route of the JSON API for admins.

@@ -1,5 +1,6 @@
 //! `GET` and `POST /login`, and the sign-in step of `/interaction`.
 
+use super::ceremony::Fresh;
 use super::{begin, ceremony};
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::Standing;
@@ -101,7 +102,9 @@ async fn page(
     status: StatusCode,
 ) -> Result<Resp, Failure> {
     let browser = http::browser(cx, req)?;
-    let begun = ceremony::begin_get(cx, &browser).await?;
+    let fresh = Fresh::new(cx, None)?;
+    cx.host.db.query(fresh.insert(cx, &browser, challenge::Ceremony::Get)).await?;
+    let begun = fresh.get(cx)?;
     let fresh_url = match destination {
         Destination::Interaction(id) => format!("/interaction?{}", render_query(&[("interaction", id)])),
         Destination::Path(path) if who.is_some() => {
