@@ -62,11 +62,6 @@ pub(crate) fn apply(headers: &mut HeaderMap, policy: &ContentSecurity, opener: O
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if matches!(policy, ContentSecurity::Page { .. }) {
-        // Under `no-referrer` browsers send `Origin: null` with our own forms (Fetch, "append a request Origin
-        // header"), which the same-origin check refuses. Other sites learn nothing either way.
-        headers.insert(http::header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    }
     if https {
         headers.insert(http::header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
