@@ -8,12 +8,18 @@
 )]
 
 mod authorize;
+mod clients_api;
 mod end_session;
+mod garbage;
+mod hosts;
 mod interaction;
+mod limits;
+mod logs;
 mod metadata;
 mod passkeys;
 mod prompts;
 mod refresh;
+mod round_trips;
 mod routes;
 mod sessions;
 mod setup;
