@@ -19,20 +19,20 @@ fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Targets of the links of a page, without pictures, other sites and the page itself.
+/// Targets of the links and pictures of a page, without those of other sites and of the page itself.
 fn targets(page: &str) -> Vec<&str> {
     page.split("](")
         .skip(1)
         .filter_map(|after| after.split(')').next())
         .map(|target| target.split('#').next().unwrap_or_default())
-        .filter(|target| !target.is_empty() && !target.contains("://") && !target.ends_with(".png"))
+        .filter(|target| !target.is_empty() && !target.contains("://"))
         .collect()
 }
 
 #[test]
 fn targets_are_found() {
     let page = "[a](b.md) [c](https://d.example) ![e](f/g.png)\n[h](#i) [j](k.md#l)";
-    assert_eq!(targets(page), ["b.md", "k.md"]);
+    assert_eq!(targets(page), ["b.md", "f/g.png", "k.md"]);
 }
 
 #[test]
