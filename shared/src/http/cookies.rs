@@ -79,3 +79,73 @@ pub fn browser(cx: &Cx, req: &Req) -> Result<Browser, Failure> {
     let secret = cx.host.random_token()?;
     Ok(Browser { hash: sha256_b64(&secret), fresh: Some(secret) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http::{Method, Uri};
+    use std::collections::BTreeMap;
+
+    fn req(lines: &[&str]) -> Req {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::COOKIE, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        Req {
+            method: Method::GET,
+            uri: Uri::from_static("/"),
+            headers,
+            body: Bytes::new(),
+            params: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn s39_only_values_that_we_could_have_set_are_read() {
+        let (https, http) =
+            (AppUrl::parse("https://id.example.com").unwrap(), AppUrl::parse("http://localhost").unwrap());
+        let long = format!("__Host-session={}", "x".repeat(129));
+        let longest = format!("__Host-session={}", "x".repeat(128));
+        let table: [(&[&str], Option<&str>); 12] = [
+            (&[], None),
+            (&["__Host-session=abc"], Some("abc")),
+            (&["a=b; __Host-session=abc; c=d"], Some("abc")),
+            (&["a=b", "__Host-session=abc"], Some("abc")),
+            (&["session=abc"], None),
+            (&["__host-session=abc"], None),
+            (&["__Host-session="], None),
+            (&["__Host-session"], None),
+            (&["__Host-session=abc; __Host-session=def"], None),
+            (&["__Host-session=abc", "__Host-session=abc"], None),
+            (&[&long], None),
+            (&["__Host-session=abc", "é=ü"], Some("abc")),
+        ];
+        for (lines, want) in table {
+            assert_eq!(cookie(&https, &req(lines), SESSION), want, "{lines:?}");
+        }
+        assert_eq!(cookie(&https, &req(&[&longest]), SESSION).map(str::len), Some(128));
+        assert_eq!(cookie(&http, &req(&["session=abc"]), SESSION), Some("abc"));
+        assert_eq!(cookie(&http, &req(&["__Host-session=abc"]), SESSION), None);
+    }
+
+    #[test]
+    fn a_value_that_cookies_cannot_hold_is_not_sent() {
+        let https = AppUrl::parse("https://id.example.com").unwrap();
+        let mut headers = HeaderMap::new();
+        for bad in ["a;b", "a b", "a\r\nset-cookie: x=y", "é"] {
+            set_cookie(&mut headers, &https, SESSION, bad);
+        }
+        assert_eq!(headers.len(), 0);
+        set_cookie(&mut headers, &https, BROWSER, "abc");
+        clear_session_cookie(&mut headers, &https);
+        let lines: Vec<_> = headers.get_all(header::SET_COOKIE).iter().collect();
+        assert_eq!(
+            lines,
+            [
+                "__Host-browser=abc; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax",
+                "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+            ]
+        );
+    }
+}

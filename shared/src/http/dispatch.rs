@@ -368,3 +368,55 @@ fn cors(headers: &mut http::HeaderMap, req: &Req, readable: bool) {
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s44_ports_are_no_part_of_a_host_name() {
+        let table = [
+            ("id.example.com", "id.example.com"),
+            ("id.example.com:443", "id.example.com"),
+            ("id.example.com:", "id.example.com"),
+            ("[::1]:1411", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("id.example.com:evil", "id.example.com:evil"),
+            ("id.example.com:80@evil.example", "id.example.com:80@evil.example"),
+            ("a:1:2", "a:1"),
+            ("", ""),
+        ];
+        for (authority, host) in table {
+            assert_eq!(host_of(authority), host, "{authority}");
+        }
+    }
+
+    fn of_path(path: &str) -> Vec<&'static Route> {
+        ROUTES.iter().filter(|r| r.path == path).collect()
+    }
+
+    #[test]
+    fn methods_find_their_row_and_head_finds_that_of_get() {
+        let login = of_path("/login");
+        let row = |method: &Method| choose(&login, method, "/login").map(|r| r.method.as_str());
+        assert_eq!(row(&Method::GET).ok(), Some("GET"));
+        assert_eq!(row(&Method::HEAD).ok(), Some("GET"));
+        assert_eq!(row(&Method::POST).ok(), Some("POST"));
+        for method in [Method::PUT, Method::OPTIONS, Method::TRACE] {
+            assert_eq!(choose(&login, &method, "/login").err().map(|r| r.shape), Some(Shape::Page));
+        }
+        for path in ["/api/x", "/api/", "/.well-known/x"] {
+            assert_eq!(choose(&[], &Method::GET, path).err().map(|r| r.shape), Some(Shape::Api), "{path}");
+        }
+        for path in ["/", "/api", "/apix", "/.well-known"] {
+            assert_eq!(choose(&[], &Method::GET, path).err().map(|r| r.shape), Some(Shape::Page), "{path}");
+        }
+    }
+
+    #[test]
+    fn allow_lists_what_a_path_takes() {
+        assert_eq!(allow(&of_path("/login")), "GET, POST, HEAD, OPTIONS");
+        assert_eq!(allow(&of_path("/api/oidc/token")), "POST, OPTIONS");
+        assert_eq!(allow(&of_path("/api/oidc/clients/{id}")), "GET, PUT, DELETE, HEAD, OPTIONS");
+    }
+}

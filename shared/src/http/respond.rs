@@ -63,3 +63,20 @@ pub fn see_other(location: &str) -> Resp {
     resp.headers_mut().insert(header::LOCATION, value);
     resp
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_no_header_text_redirects_nowhere() {
+        let location = |address: &str| {
+            let resp = see_other(address);
+            (resp.status().as_u16(), resp.headers().get(header::LOCATION).cloned())
+        };
+        assert_eq!(location("/login?a=b"), (303, Some(HeaderValue::from_static("/login?a=b"))));
+        for bad in ["/a\r\nset-cookie: x=y", "/a\nb", "/\0"] {
+            assert_eq!(location(bad), (500, None), "{bad:?}");
+        }
+    }
+}

@@ -70,3 +70,25 @@ pub(crate) fn apply(headers: &mut HeaderMap, policy: &ContentSecurity, opener: O
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     headers.insert(http::header::CONTENT_SECURITY_POLICY, csp);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn csp(policy: &ContentSecurity) -> String {
+        let mut headers = HeaderMap::new();
+        apply(&mut headers, policy, false);
+        assert!(!headers.contains_key("strict-transport-security"));
+        headers["content-security-policy"].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn s59_a_source_that_is_no_header_text_leaves_the_strictest_policy() {
+        let page = |form_action: &[&str]| {
+            csp(&ContentSecurity::Page { form_action: form_action.iter().map(|s| (*s).to_owned()).collect() })
+        };
+        assert!(page(&[]).ends_with("; form-action 'self'"));
+        assert!(page(&["https://app.example", "com.app:"]).ends_with("'self' https://app.example com.app:"));
+        assert_eq!(page(&["https://a\r\nx: y"]), "default-src 'none'; frame-ancestors 'none'");
+    }
+}

@@ -234,11 +234,12 @@ async fn s55_deep_nesting_is_refused_or_ignored_but_never_a_crash() {
         ("{\"a\":".repeat(40_000), 400),
     ] {
         let answer = ada.browser.send(request(Method::POST, PATH, &headers, &body)).await;
-        assert_eq!(answer.status(), status, "{}…", &body[..30]);
+        let start: String = body.chars().take(30).collect();
+        assert_eq!(answer.status(), status, "{start}…");
     }
     // and so in the answer of a passkey
     let mut form = Form::of(&ada.browser.get("/settings/account").await);
-    form.set("response", &nested[..20_000]);
+    form.set("response", &"[".repeat(20_000));
     assert_eq!(page(&form.send(&ada.browser).await), (400, "account".into()));
     let mut form = Form::of(&ada.browser.get("/login?reauthenticate=1").await);
     form.set("response", &"{\"id\":".repeat(3000));
@@ -262,16 +263,12 @@ async fn ids_are_unique_and_may_be_written_encoded() {
         let answer = ada.browser.get(&format!("{PATH}/{id}")).await;
         assert_eq!(error(&answer), (404, "not_found".into()), "{id}");
     }
-    let twenty = (0..20).map(|_| ada.browser.send_json(Method::POST, PATH, &nothing_named("same")));
+    let body = &json!({ "id": "same", "name": "Same" });
+    let twenty = (0..20).map(|_| ada.browser.send_json(Method::POST, PATH, body));
     let answers: Vec<u16> =
         futures_util::future::join_all(twenty).await.iter().map(|a| a.status().as_u16()).collect();
     assert_eq!(answers.iter().filter(|s| **s == 201).count(), 1, "{answers:?}");
     assert_eq!(answers.iter().filter(|s| **s == 409).count(), 19, "{answers:?}");
-}
-
-/// A body that never changes, for requests at once.
-fn nothing_named(id: &str) -> &'static Value {
-    Box::leak(Box::new(json!({ "id": id, "name": "Same" })))
 }
 
 #[tokio::test]
@@ -326,7 +323,8 @@ async fn s48_secrets_are_shown_once_and_to_admins_only() {
     let secrets = &json_of(&renamed)["credentials"]["secrets"];
     let names: Vec<&String> = secrets[0].as_object().unwrap().keys().collect();
     assert_eq!(names, ["createdAt", "expiresAt", "id", "isActive", "prefix"]);
-    assert_eq!(secrets[0]["prefix"], secret[..4]);
+    assert!(secret.starts_with(secrets[0]["prefix"].as_str().unwrap()));
+    assert_eq!(secrets[0]["prefix"].as_str().unwrap().len(), 4);
     assert_eq!(secrets[0]["createdAt"], "2026-01-02T03:04:05Z");
     let stored = Stmt::new("SELECT hash_alg, secret_hash FROM client_secrets");
     let hash: String = proto::hash::sha256(secret.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();

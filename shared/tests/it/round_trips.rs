@@ -35,13 +35,13 @@ async fn a_request_with_a_warm_keyring_is_two_batches_at_most() {
     assert_eq!((n, step(&page)), (2, "authenticate".into()), "GET /interaction, sign-in");
     let (n, answer) = batches(&w, bob.answer(&page)).await;
     assert_eq!((n, answer.status().as_u16()), (2, 303), "POST /login");
-    let (n, answer) = batches(&w, bob.browser.get(&location(&answer).to_owned())).await;
+    let (n, answer) = batches(&w, bob.browser.get(location(&answer))).await;
     assert_eq!((n, location(&answer)), (1, interaction.as_str()), "GET /authorize, resumed");
     let (n, page) = batches(&w, bob.browser.get(&interaction)).await;
     assert_eq!((n, step(&page)), (1, "consent".into()), "GET /interaction, consent");
     let (n, answer) = batches(&w, bob.press(&page, "allow")).await;
     assert_eq!(n, 2, "POST /interaction, allow");
-    let (n, answer) = batches(&w, bob.browser.get(&location(&answer).to_owned())).await;
+    let (n, answer) = batches(&w, bob.browser.get(location(&answer))).await;
     assert_eq!(n, 2, "GET /authorize, resumed and granted");
     let code = response_params(&answer, CALLBACK).remove("code").unwrap();
 

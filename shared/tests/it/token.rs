@@ -294,7 +294,8 @@ async fn s17_one_client_authentication_method_per_request() {
         post(&w, &headers, "/api/oidc/token", &encode(&pairs)).await
     };
     let (id, own) = (("client_id", app.id.as_str()), ("client_secret", secret));
-    let invalid_request: [(Option<&str>, &[(&str, &str)]); 4] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let invalid_request: [(Option<&str>, Fields<'_>); 4] = [
         (Some(&right), &[own]),
         (Some(&right), &[id, own]),
         (Some(&right), &[("client_id", &other.id)]),
@@ -304,7 +305,7 @@ async fn s17_one_client_authentication_method_per_request() {
         let answer = send(authorization, more).await;
         assert_eq!(error(&answer), (400, "invalid_request".into()), "{more:?}");
     }
-    let invalid_client: [(Option<&str>, &[(&str, &str)], bool); 9] = [
+    let invalid_client: [(Option<&str>, Fields<'_>, bool); 9] = [
         (None, &[], false),
         (None, &[id], false),
         (None, &[id, ("client_secret", "wrong")], false),
