@@ -71,6 +71,22 @@ test('consent is remembered, and asked again for more scopes', async () => {
   assert.deepEqual(steps, ['consent'])
 })
 
+test('s11 consent is asked again when the answer goes to another host', async () => {
+  const other = 'http://other.test/callback'
+  const moving = await make({ callbackURLs: [CB, `${CB}/2`, other] })
+  const one = await fresh()
+  const asks = async (redirectUri: string) => {
+    const steps: string[] = []
+    delivered(await authorize(one.browser, request({ ...moving, redirectUri }).params, { seen: (s) => steps.push(s) }), redirectUri)
+    return steps
+  }
+  assert.deepEqual(await asks(CB), ['consent'])
+  assert.deepEqual(await asks(`${CB}/2`), [], 'the same host')
+  assert.deepEqual(await asks(other), ['consent'])
+  assert.deepEqual(await asks(other), [])
+  assert.deepEqual(await asks(CB), [], 'the first host is still agreed to')
+})
+
 test('a client with skipConsent is not asked about, unless prompt=consent', async () => {
   const one = await fresh()
   const steps: string[] = []
