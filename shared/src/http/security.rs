@@ -77,7 +77,7 @@ mod tests {
 
     fn csp(policy: &ContentSecurity) -> String {
         let mut headers = HeaderMap::new();
-        apply(&mut headers, policy, false);
+        apply(&mut headers, policy, Opener::Severed, false);
         assert!(!headers.contains_key("strict-transport-security"));
         headers["content-security-policy"].to_str().unwrap().to_owned()
     }
