@@ -140,6 +140,17 @@ CREATE TABLE clients (
 
 CREATE INDEX clients_name ON clients (name_folded, id);
 
+CREATE TABLE client_origins (
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  origin TEXT NOT NULL,
+  is_pattern BIGINT NOT NULL,
+  PRIMARY KEY (client_id, origin)
+);
+
+CREATE INDEX client_origins_origin ON client_origins (origin);
+
+CREATE INDEX client_origins_pattern ON client_origins (is_pattern) WHERE is_pattern = 1;
+
 CREATE TABLE client_secrets (
   id TEXT NOT NULL PRIMARY KEY,
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
@@ -164,6 +175,7 @@ CREATE TABLE consents (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
   scope TEXT NOT NULL,
+  redirect_hosts TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   last_used_at BIGINT NOT NULL,
   PRIMARY KEY (user_id, client_id)
@@ -177,11 +189,14 @@ CREATE TABLE interactions (
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
   request TEXT NOT NULL,
   user_id TEXT,
+  authenticated_user_id TEXT,
   account_selected_at BIGINT,
   consented_at BIGINT,
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL
 );
+
+CREATE INDEX interactions_client ON interactions (client_id);
 
 CREATE INDEX interactions_expiry ON interactions (expires_at);
 

@@ -1,6 +1,24 @@
 // A browser without a screen: a cookie jar, honest Origin and Sec-Fetch headers, redirects one at a time.
 import { Answer, form, send, type Ask, type Headers, type Peer } from './http.ts'
 
+/** Name of the session cookie on http. */
+export const SESSION = 'latchkey_session'
+
+/** Name of the cookie that binds interactions and challenges to a browser, on http. */
+export const BROWSER = 'latchkey_browser'
+
+/** Headers of requests that the pages of other sites cause, as browsers send them. */
+export const FOREIGN: Headers[] = [
+  { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+  { origin: 'https://evil.example' },
+  { origin: 'https://evil.example', 'sec-fetch-site': undefined },
+  { origin: 'null', 'sec-fetch-site': 'cross-site' },
+  { origin: 'null', 'sec-fetch-site': undefined },
+  { 'sec-fetch-site': 'cross-site' },
+  { 'sec-fetch-site': 'same-site' },
+  { origin: undefined, 'sec-fetch-site': 'cross-site' },
+]
+
 /** A stored cookie with the attributes that matter here. */
 export interface Cookie {
   name: string
@@ -128,6 +146,6 @@ export class Browser {
 
   /** The session cookie, by either of its names. */
   get session(): Cookie | undefined {
-    return this.jar.cookies.get('session') ?? this.jar.cookies.get('__Host-session')
+    return this.jar.cookies.get(SESSION) ?? this.jar.cookies.get(`__Host-${SESSION}`)
   }
 }

@@ -53,7 +53,8 @@ export class Answer {
   }
 }
 
-const agent = new http.Agent({ keepAlive: true, maxSockets: 64, keepAliveMsecs: 500 })
+// One connection a request: a server may close a kept one at the very moment the next request goes out.
+const agent = new http.Agent({ keepAlive: false, maxSockets: 64 })
 
 /** Where to connect, and the `Host` to claim. */
 export interface Peer {
@@ -86,11 +87,6 @@ export function send(peer: Peer, ask: Ask): Promise<Answer> {
     request.on('error', reject)
     request.end(body)
   })
-}
-
-/** Closes idle connections, so that a test process can end. */
-export function closeConnections(): void {
-  agent.destroy()
 }
 
 /** `application/x-www-form-urlencoded` of pairs, in order. */

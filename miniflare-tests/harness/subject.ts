@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { closeConnections, send, type Answer, type Ask, type Peer } from './http.ts'
+import { send, type Answer, type Ask, type Peer } from './http.ts'
 
 const run = promisify(execFile)
 const here = path.dirname(fileURLToPath(import.meta.url))
@@ -42,7 +42,7 @@ export interface Op {
   /** `APP_URL`. */
   url: string
   peer: Peer
-  /** Everything it has written to stdout and stderr; empty for the worker. */
+  /** Everything it has written to stdout and stderr. */
   log(): string
   /** Runs one statement on its database; rows as text. */
   sql(statement: string): Promise<string[][]>
@@ -64,6 +64,7 @@ interface EdgeModule {
     bundleDir?: string | undefined
     persistDir?: string
     bindings: Record<string, string>
+    onLog: (text: string) => void
   }): Promise<{ url: string; mf: { getD1Database(binding: string): Promise<D1> }; stop(): Promise<void> }>
 }
 
@@ -200,15 +201,17 @@ function startNative(port: number, dir: string, store: Store, env: Record<string
 async function startWorker(port: number, dir: string, appUrl: string, env: Record<string, string>): Promise<Running> {
   const module = process.env.LATCHKEY_EDGE_MODULE ?? path.join(root, 'worker/dev/edge.mjs')
   const { startEdge } = (await import(module)) as EdgeModule
+  let log = ''
   const edge = await startEdge({
     port,
     appUrl,
     bundleDir: process.env.LATCHKEY_EDGE_BUNDLE,
     persistDir: path.join(dir, 'edge'),
     bindings: env,
+    onLog: (text) => (log += text),
   })
   return {
-    log: () => '',
+    log: () => log,
     alive: () => undefined,
     sql: async (statement) => {
       const rows = await (await edge.mf.getD1Database('DB')).prepare(statement).raw()
@@ -273,7 +276,6 @@ export async function startOp(options: Options = {}): Promise<Op> {
       await running.stop()
       await store?.remove()
       await rm(dir, { recursive: true, force: true })
-      closeConnections()
     },
   }
 }

@@ -24,6 +24,12 @@ for (const [suite, concerns] of [['db', EVERYWHERE], ['keys', WORKER], ['clock',
   test(`port contract ${suite}`, async () => assertHolds(await contract({ suite })), concerns)
 }
 
+test('D1 has the checked-in schema', async () => {
+  const answer = await contract({ suite: 'schema' })
+  assert.equal(answer.status, 200, answer.text)
+  assert.equal(answer.text, readFileSync(new URL('../../migrations/schema.snapshot.txt', import.meta.url), 'utf8'))
+}, WORKER)
+
 test('port contract fetch', async () => {
   const server = createServer((ask, answer) => {
     const path = ask.url ?? '/'

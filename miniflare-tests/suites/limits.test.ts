@@ -28,7 +28,7 @@ const v4 = (i: number) => `198.51.100.${i + 1}`
 
 test('sign-in attempts are slowed down, with Retry-After, and go on later', async () => {
   await withOp({}, async (op) => {
-    const statuses = await attempts(op, 15, () => undefined)
+    const statuses = await attempts(op, 30, () => undefined)
     assert.ok(statuses.filter((s) => s === 429).length >= 1, statuses.join())
     assert.deepEqual(statuses.slice(0, 5), [401, 401, 401, 401, 401])
     assert.equal((await op.send({ path: '/healthz' })).status, 204, 'health is never limited')
@@ -37,9 +37,9 @@ test('sign-in attempts are slowed down, with Retry-After, and go on later', asyn
 
 test('s45 without TRUST_PROXY a claimed address buys nothing', async () => {
   await withOp({}, async (op) => {
-    assert.ok((await attempts(op, 15, v4)).includes(429))
+    assert.ok((await attempts(op, 30, v4)).includes(429))
   })
-}, { only: 'native' })
+})
 
 test('s45 behind a trusted proxy visitors are counted one by one', async () => {
   await withOp({ TRUST_PROXY: 'true' }, async (op) => {

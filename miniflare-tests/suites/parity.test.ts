@@ -17,6 +17,7 @@ function plain(answer: Answer): unknown {
   const tame = (text: string) =>
     text
       .replaceAll(op.url, '<APP_URL>')
+      .replaceAll(encodeURIComponent(op.url), '<APP_URL>')
       .replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<JWT>')
       .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<UUID>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<TIME>')

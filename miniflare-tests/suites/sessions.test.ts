@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Browser, parseSetCookie } from '../harness/browser.ts'
+import { Browser, BROWSER, FOREIGN, parseSetCookie, SESSION } from '../harness/browser.ts'
 import { answerPasskey, assertErrorPage, setupAdmin, signedIn, signIn, type Person } from '../harness/flows.ts'
 import { forms, passkeyForm } from '../harness/html.ts'
 import { subject, test } from '../harness/test.ts'
@@ -24,7 +24,7 @@ test('the sign-in page carries the challenge and a browser cookie', async () => 
   assert.ok(fields.challenge_id)
   assert.equal(fields.response, '')
   const cookies = page.setCookies.map(parseSetCookie)
-  assert.deepEqual(cookies.map((c) => c.name), ['browser'])
+  assert.deepEqual(cookies.map((c) => c.name), [BROWSER])
   assert.equal(browser.session, undefined, 'no session before sign-in')
 })
 
@@ -83,13 +83,13 @@ test('s39 a new session id at every sign-in, and the old one is dead', async () 
 test('s39 a session id chosen by an attacker is not adopted', async () => {
   const browser = new Browser(op)
   const fixed = 'A'.repeat(43)
-  browser.jar.cookies.set('session', { name: 'session', value: fixed, path: '/', secure: false, httpOnly: true, sameSite: 'Lax', domain: undefined, maxAge: undefined })
+  browser.jar.cookies.set(SESSION, { name: SESSION, value: fixed, path: '/', secure: false, httpOnly: true, sameSite: 'Lax', domain: undefined, maxAge: undefined })
   assert.equal(await signedIn(browser), false)
   const page = await browser.get('/login')
   await answerPasskey(browser, page.text, admin.authenticator)
   assert.notEqual(browser.session!.value, fixed)
   const victim = new Browser(op)
-  victim.jar.cookies.set('session', { ...browser.session!, value: fixed })
+  victim.jar.cookies.set(SESSION, { ...browser.session!, value: fixed })
   assert.equal(await signedIn(victim), false)
 })
 
@@ -98,7 +98,7 @@ test('s39 cookies are HttpOnly, SameSite=Lax, host-only, for the whole site', as
   const page = await browser.get('/login')
   const answer = await answerPasskey(browser, page.text, admin.authenticator)
   const cookies = [...page.setCookies, ...answer.setCookies].map(parseSetCookie)
-  assert.deepEqual([...new Set(cookies.map((c) => c.name))].sort(), ['browser', 'session'])
+  assert.deepEqual([...new Set(cookies.map((c) => c.name))].sort(), [BROWSER, SESSION])
   for (const cookie of cookies) {
     assert.equal(cookie.httpOnly, true, cookie.name)
     assert.equal(cookie.sameSite, 'Lax', cookie.name)
@@ -114,12 +114,12 @@ test('s39 under https cookies are Secure with the __Host- prefix, and the plain 
   try {
     const person = await setupAdmin(secure)
     const names = [...person.browser.jar.cookies.values()]
-    assert.deepEqual(names.map((c) => c.name).sort(), ['__Host-browser', '__Host-session'])
+    assert.deepEqual(names.map((c) => c.name).sort(), [`__Host-${BROWSER}`, `__Host-${SESSION}`])
     for (const cookie of names) {
       assert.deepEqual([cookie.secure, cookie.httpOnly, cookie.sameSite, cookie.path, cookie.domain], [true, true, 'Lax', '/', undefined])
     }
     const plain = new Browser(secure)
-    plain.jar.cookies.set('session', { ...person.browser.session!, name: 'session' })
+    plain.jar.cookies.set(SESSION, { ...person.browser.session!, name: SESSION })
     assert.equal(await signedIn(plain), false)
   } finally {
     await secure.stop()
@@ -129,7 +129,7 @@ test('s39 under https cookies are Secure with the __Host- prefix, and the plain 
 test('s39 sign-out ends the session on the server', async () => {
   const browser = await signIn(op, admin.authenticator)
   const stolen = new Browser(op)
-  stolen.jar.cookies.set('session', { ...browser.session! })
+  stolen.jar.cookies.set(SESSION, { ...browser.session! })
   assert.equal(await signedIn(stolen), true)
   const answer = await browser.post('/logout', {})
   assert.equal(answer.status, 200)
@@ -159,7 +159,7 @@ test('s40 opening /logout changes nothing, posting from elsewhere is refused', a
   const page = await browser.get('/logout')
   assert.equal(page.status, 200)
   assert.equal(await signedIn(browser), true)
-  for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }]) {
+  for (const headers of FOREIGN) {
     assert.equal((await browser.post('/logout', {}, headers)).status, 403, JSON.stringify(headers))
     assert.equal(await signedIn(browser), true)
   }
@@ -170,7 +170,7 @@ test('s40 opening /logout changes nothing, posting from elsewhere is refused', a
 })
 
 test('s40 a sign-in posted from another site is refused', async () => {
-  for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]) {
+  for (const headers of FOREIGN) {
     const browser = new Browser(op)
     const page = await browser.get('/login')
     const { options, fields } = passkeyForm(page.text)
@@ -186,7 +186,7 @@ test('s40 GET never changes state: no GET route signs in, signs out or adds', as
   const { options, fields } = passkeyForm(page.text)
   const query = new URLSearchParams({ ...fields, response: JSON.stringify(admin.authenticator.get(options)) })
   const fresh = new Browser(op)
-  for (const [name, cookie] of browser.jar.cookies) if (name !== 'session') fresh.jar.cookies.set(name, cookie)
+  for (const [name, cookie] of browser.jar.cookies) if (name !== SESSION) fresh.jar.cookies.set(name, cookie)
   await fresh.get(`/login?${query}`)
   assert.equal(fresh.session, undefined)
   await browser.get('/logout?confirm=1')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { Authenticator } from '../harness/authenticator.ts'
-import { Browser } from '../harness/browser.ts'
+import { Browser, FOREIGN } from '../harness/browser.ts'
 import { ADMIN, answerPasskey, assertErrorPage, setupAdmin, signedIn, signIn, type Person } from '../harness/flows.ts'
 import { forms, passkeyForm } from '../harness/html.ts'
 import { subject, test } from '../harness/test.ts'
@@ -64,7 +64,7 @@ test('what was typed survives an error, as text', async () => {
 })
 
 test('set-up refuses a foreign origin and a cross-site post', async () => {
-  for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }]) {
+  for (const headers of FOREIGN) {
     const browser = new Browser(op)
     const page = await browser.get('/setup')
     const { options, fields } = passkeyForm(page.text)

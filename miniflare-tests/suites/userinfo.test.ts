@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
+import { SESSION } from '../harness/browser.ts'
 import {
   assertOAuthError, createClient, decodeJwt, getTokens, joinJwt, redemption, refresh, setupAdmin, signIn, token, userinfo,
   type Client, type Person, type Tokens,
@@ -131,7 +132,7 @@ test('s25 no other kind of token is an access token', async () => {
 test('s25 an access or ID token is not a session, and not a client secret', async () => {
   const t = await getTokens(op, await fresh(), client)
   for (const token of [t.access_token, t.id_token, t.refresh_token]) {
-    for (const headers of [{ authorization: `Bearer ${token}` }, { cookie: `session=${token}` }, { cookie: `access_token=${token}` }, { 'x-api-key': token }] as Record<string, string>[]) {
+    for (const headers of [{ authorization: `Bearer ${token}` }, { cookie: `${SESSION}=${token}` }, { cookie: `access_token=${token}` }, { 'x-api-key': token }] as Record<string, string>[]) {
       for (const path of ['/api/users/me', '/api/oidc/clients']) {
         assert.equal((await op.send({ path, headers })).status, 401, `${path} ${Object.keys(headers)[0]}`)
       }
@@ -165,6 +166,6 @@ test('claims are live, and a token of a deleted client or person is dead', async
 
 test('an expired token is refused', async () => {
   const t = await getTokens(op, await fresh(), client)
-  await op.advance(3601)
+  await op.advance(3661)
   assertBearerError(await userinfo(op, t.access_token), 401, 'invalid_token')
 })

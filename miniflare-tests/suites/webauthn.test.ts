@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
 import { Authenticator, type Cbor, type Knobs } from '../harness/authenticator.ts'
-import { Browser } from '../harness/browser.ts'
+import { Browser, BROWSER } from '../harness/browser.ts'
 import { addPerson, answerPasskey, setupAdmin, signedIn, signIn, type Person } from '../harness/flows.ts'
 import { passkeyForm } from '../harness/html.ts'
 import type { Answer } from '../harness/http.ts'
@@ -183,7 +183,7 @@ test('s31 one person’s registration challenge is not another’s', async () =>
   const mine = await signIn(op, admin.authenticator)
   const page = await mine.get('/settings/account')
   const made = passkeyForm(page.text)
-  for (const [name, cookie] of mine.jar.cookies) if (name === 'browser') bob.browser.jar.cookies.set(name, cookie)
+  for (const [name, cookie] of mine.jar.cookies) if (name === BROWSER) bob.browser.jar.cookies.set(name, cookie)
   const response = JSON.stringify(new Authenticator(op.url).create(made.options))
   const answer = await bob.browser.post('/settings/account/passkeys', { ...made.fields, response })
   assert.equal(answer.status, 400)

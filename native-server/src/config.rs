@@ -108,6 +108,11 @@ impl Environment {
         let connection = Connection::parse(settings.db_connection_string.expose());
         let data_folder = folder.join(connection.folder());
         let mut messages = Vec::new();
+        if keyless && connection.file().is_none() {
+            return Err(vec![format!(
+                "{KEY} is absent: a database that other nodes may use needs the key they all share"
+            )]);
+        }
         if keyless {
             let database = connection.file().map(|file| folder.join(file));
             let (key, message) = encryption_key(&data_folder, database.as_deref()).map_err(|c| vec![c])?;

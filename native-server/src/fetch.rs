@@ -1,5 +1,5 @@
 //! Requests of our own, by reqwest. Names are resolved here, every address is vetted, and the connection goes to
-//! the vetted addresses alone (`security.md` line 50).
+//! the vetted addresses alone (`docs/SPECS.md`, security line 50).
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -74,6 +74,7 @@ pub(crate) async fn opened() -> Result<(Host, Arc<Tasks>), Complaints> {
         fetch,
         Arc::clone(&tasks),
     );
+    shared::keyring::check(&host).await.map_err(|failure| vec![shared::log::describe(&failure)])?;
     Ok((host, tasks))
 }
 

@@ -51,6 +51,18 @@ impl Host {
         Ok(proto::b64::encode(self.random::<32>()?))
     }
 
+    /// 32 letters and digits (190 bits): for secrets that people copy by hand.
+    ///
+    /// # Errors
+    /// [`RngError`].
+    pub fn alphanumeric(&self) -> Result<String, RngError> {
+        let mut drawn = Ok(());
+        let text = proto::id::alphanumeric(32, |out| {
+            drawn = drawn.and(self.rng.fill(out));
+        });
+        drawn.map(|()| text)
+    }
+
     /// A version 4 UUID.
     ///
     /// # Errors

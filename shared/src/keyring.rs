@@ -13,9 +13,12 @@ use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use zeroize::Zeroizing;
 
-/// How long keys are believed before they are read again, in seconds. A new key is published before it is used,
-/// so nobody meets one that is unknown for so long.
+/// How long keys are believed before they are read again, in seconds.
 const FRESH_S: i64 = 60;
+
+/// For how long a `kid` that is not among them is taken as forged, in seconds; then they are read again, since
+/// another node may have made a key.
+const RECHECK_S: i64 = 5;
 
 /// A key in use.
 pub struct HeldKey {
@@ -63,10 +66,31 @@ pub async fn keys(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
     }
 }
 
+/// Seconds since the keys were last read.
+fn read_since(host: &Host, now: UnixTime) -> i64 {
+    host.keyring.lock().as_ref().map_or(i64::MAX, |(at, _)| now.since(*at).abs())
+}
+
+/// Whether the stored keys open with the configured `ENCRYPTION_KEY`: a wrong one is better found at the start
+/// than at somebody's sign-in.
+///
+/// # Errors
+/// A fault that says so, or that the store failed.
+pub async fn check(host: &Host) -> Result<(), Failure> {
+    for key in read(host).await?.iter() {
+        open(host, key)?;
+    }
+    Ok(())
+}
+
 async fn reload(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
     let wanted = host.settings.keys_algorithm;
     let mut keys = read(host).await?;
     if !keys.iter().any(|k| k.active && k.alg == wanted) {
+        // A node with another ENCRYPTION_KEY must not add a key that the others cannot open.
+        if let Some(other) = keys.first() {
+            open(host, other)?;
+        }
         make(host, wanted, now).await?;
         keys = read(host).await?;
     }
@@ -77,9 +101,16 @@ async fn reload(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
 async fn read(host: &Host) -> Result<Keys, Failure> {
     let known = host.keyring.lock().as_ref().map(|(_, keys)| keys.clone());
     let rows = host.db.query(signing_key::published()).await?;
-    rows.iter()
-        .map(|row| {
-            let key = SigningKey::from_row(row)?;
+    // A key that this version cannot read (a newer one made it) must not take the others with it.
+    let readable = rows.iter().filter_map(|row| match SigningKey::from_row(row) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            tracing::error!(%error, "a signing key cannot be read");
+            None
+        }
+    });
+    readable
+        .map(|key| {
             let same =
                 known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
             if let Some(held) = same {
@@ -112,13 +143,17 @@ async fn make(host: &Host, alg: Alg, now: UnixTime) -> Result<(), Failure> {
     Ok(())
 }
 
+fn open(host: &Host, key: &HeldKey) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let place = signing_key::sealed_for(&key.kid);
+    hash::open(&key_encryption_key(host), &place, &key.private_sealed)
+        .map_err(|_| Fault::Sealed("signing key"))
+}
+
 async fn signer(host: &Host, key: &HeldKey) -> Result<Arc<dyn Signer>, Failure> {
     if let Some(signer) = key.signer.get() {
         return Ok(signer.clone());
     }
-    let place = signing_key::sealed_for(&key.kid);
-    let pkcs8 = hash::open(&key_encryption_key(host), &place, &key.private_sealed)
-        .map_err(|_| Fault::Sealed("signing key"))?;
+    let pkcs8 = open(host, key)?;
     let signer = host.keys.import(key.alg, &pkcs8).await?;
     Ok(key.signer.get_or_init(|| signer).clone())
 }
@@ -161,7 +196,13 @@ pub async fn verify(
     token: &str,
 ) -> Result<Option<Claims>, Failure> {
     let Ok(unverified) = Unverified::parse(token) else { return Ok(None) };
-    let keys = keys(host, now).await?;
-    let Some(key) = keys.iter().find(|k| Some(k.kid.as_str()) == unverified.kid()) else { return Ok(None) };
+    let known = keys(host, now).await?;
+    let named = |keys: &Keys| keys.iter().find(|k| Some(k.kid.as_str()) == unverified.kid()).cloned();
+    let key = match named(&known) {
+        Some(key) => Some(key),
+        None if read_since(host, now) < RECHECK_S => None,
+        None => named(&reload(host, now).await?),
+    };
+    let Some(key) = key else { return Ok(None) };
     Ok(jwt::verify(unverified, &key.verifying, typ).ok())
 }

@@ -61,3 +61,14 @@ pub fn request(cx: &Cx, route: &Route, req: &Req, resp: &Resp, outcome: &Outcome
         );
     }
 }
+
+/// A failure as a sentence for an operator.
+#[must_use]
+pub fn describe(failure: &Failure) -> String {
+    match failure {
+        Failure::Fault(fault) => fault.to_string(),
+        Failure::Api(error) => error.public().2,
+        Failure::Refused(refusal) => refusal.public().1.to_owned(),
+        Failure::Page(kind) => format!("{kind:?}"),
+    }
+}

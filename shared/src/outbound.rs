@@ -1,4 +1,4 @@
-//! Which targets a request of our own may go to (`security.md` line 50). Pure rules; hosts that resolve names
+//! Which targets a request of our own may go to (`docs/SPECS.md`, security line 50). Pure rules; hosts that resolve names
 //! themselves apply [`is_public`] to every address and connect to those addresses alone.
 
 use crate::ports::{FetchError, PrivateAddresses};

@@ -46,7 +46,7 @@ pub enum Refusal {
     PromptInvalid,
     /// `max_age` is not a non-negative integer.
     MaxAgeInvalid,
-    /// `state` or `nonce` is longer than 2048 characters.
+    /// `state` or `nonce` is longer than 1024 bytes or holds control characters.
     ParameterTooLong,
     /// `id_token_hint` is not one of our ID tokens.
     IdTokenHintInvalid,
@@ -172,7 +172,10 @@ impl Refusal {
             Self::MaxAgeInvalid => {
                 (E::InvalidRequest, "The 'max_age' parameter must be a non-negative integer.")
             }
-            Self::ParameterTooLong => (E::InvalidRequest, "A parameter is too long."),
+            Self::ParameterTooLong => (
+                E::InvalidRequest,
+                "The 'state' or 'nonce' parameter is too long or holds control characters.",
+            ),
             Self::IdTokenHintInvalid => (E::InvalidRequest, "The 'id_token_hint' is not a valid ID token."),
             Self::PushedRequestRequired => {
                 (E::InvalidRequest, "This client requires pushed authorization requests.")
@@ -208,7 +211,7 @@ impl Refusal {
             | Self::RefreshTokenReused
             | Self::GrantRevoked
             | Self::ConsentWithdrawn => {
-                (E::InvalidGrant, "The refresh token is invalid, expired or was revoked.")
+                (E::InvalidGrant, "The code or refresh token is invalid, expired or was revoked.")
             }
             Self::AccountUnavailable => {
                 (E::InvalidGrant, "The user account no longer exists or is disabled.")

@@ -23,10 +23,11 @@ const { Miniflare, Log, LogLevel } = createRequire(join(root, 'miniflare-tests/p
  * @param {string} [options.bundleDir] folder that `cargo xtask worker-build` made
  * @param {string} [options.persistDir] folder the database stays in; in memory if absent
  * @param {Record<string, string>} [options.bindings] variables and secrets of the worker
+ * @param {(text: string) => void} [options.onLog] takes what the worker writes; this process's output if absent
  * @returns {Promise<{url: string, mf: import('miniflare').Miniflare, stop: () => Promise<void>}>} `url` is the
  *   address listened on, without trailing slash
  */
-export async function startEdge({ port = 0, appUrl, bundleDir, persistDir, bindings = {} } = {}) {
+export async function startEdge({ port = 0, appUrl, bundleDir, persistDir, bindings = {}, onLog } = {}) {
   // The worker must know its address before it starts, so a free port is picked here and not by Miniflare.
   const listen = port || (await freePort());
   const url = `http://localhost:${listen}`;
@@ -51,6 +52,13 @@ export async function startEdge({ port = 0, appUrl, bundleDir, persistDir, bindi
     d1Databases: { DB: 'latchkey' },
     ...(persistDir ? { d1Persist: join(resolve(persistDir), 'd1') } : {}),
     ratelimits: config.ratelimits,
+    ...(onLog
+      ? {
+          handleRuntimeStdio: (stdout, stderr) => {
+            for (const stream of [stdout, stderr]) stream.setEncoding('utf8').on('data', onLog);
+          },
+        }
+      : {}),
     ...(existsSync(assets)
       ? { assets: { directory: assets, binding: 'ASSETS', routerConfig: { has_user_worker: true } } }
       : {}),

@@ -7,8 +7,12 @@ mod debian;
 mod dependencies;
 mod docs;
 mod edge;
+#[cfg(test)]
+mod links;
 mod native;
 mod postgres;
+#[cfg(test)]
+mod specs;
 mod tally;
 mod test;
 mod tools;

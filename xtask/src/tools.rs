@@ -18,9 +18,11 @@ const DEBIAN_TOOLCHAIN: &str = "debian";
 /// Folder the Debian compiler lacks and `worker-build` looks for.
 const DEBIAN_TARGET_LIB: &str = "/usr/lib/rustlib/wasm32-unknown-unknown/lib";
 
-/// The folder that holds the workspace.
+/// The folder that holds the workspace. Cargo says at run time which: checkouts that share a target folder share
+/// this binary.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Where cargo puts what it builds.
@@ -73,6 +75,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
 pub(crate) struct Tools {
     /// The bundler.
     pub(crate) worker_build: PathBuf,
+    /// The WebAssembly optimiser.
+    pub(crate) wasm_opt: PathBuf,
     /// Environment of the bundler: which compiler, which helpers.
     pub(crate) env: Vec<(&'static str, OsString)>,
 }
@@ -87,9 +91,10 @@ pub(crate) fn edge() -> Result<Tools, String> {
     env.push(("WASM_BINDGEN_BIN", cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &bindgen)?.into()));
     let node = npm_ci("miniflare-tests")?;
     env.push(("ESBUILD_BIN", node.join(".bin/esbuild").into()));
-    env.push(("WASM_OPT_BIN", node.join(".bin/wasm-opt").into()));
+    let wasm_opt = node.join(".bin/wasm-opt");
+    env.push(("WASM_OPT_BIN", wasm_opt.clone().into()));
     let worker_build = cargo_tool("worker-build", "worker-build", &locked_version("worker")?)?;
-    Ok(Tools { worker_build, env })
+    Ok(Tools { worker_build, wasm_opt, env })
 }
 
 /// Removes what the cargo that runs us has set for its own compiler.

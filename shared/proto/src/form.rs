@@ -177,7 +177,6 @@ mod tests {
             ("a%3Db=c", vec![("a=b", "c")]),
             ("a=%C3%BC", vec![("a", "ü")]),
             ("a=ü", vec![("a", "ü")]),
-            ("a=%00", vec![("a", "\0")]),
             ("scope=openid+profile", vec![("scope", "openid profile")]),
         ] {
             let expected: Vec<_> = expected.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
@@ -187,7 +186,7 @@ mod tests {
 
     #[test]
     fn refuses_what_whatwg_would_repair() {
-        for bad in ["a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff", "%=1", "a=%C3", "a=%ED%A0%80"] {
+        for bad in ["a=%00", "a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff", "%=1", "a=%C3", "a=%ED%A0%80"] {
             assert_eq!(Params::parse(bad), Err(FormError::BadEncoding), "{bad}");
         }
         assert_eq!(Params::parse(b"a=\xff"), Err(FormError::BadEncoding));
@@ -259,7 +258,7 @@ mod tests {
         }
 
         #[test]
-        fn reads_back_what_it_renders(map in proptest::collection::btree_map(".{1,8}", ".{0,8}", 0..8)) {
+        fn reads_back_what_it_renders(map in proptest::collection::btree_map("[^\0]{1,8}", "[^\0]{0,8}", 0..8)) {
             let params = Params(map);
             prop_assert_eq!(Params::parse(params.render()), Ok(params));
         }

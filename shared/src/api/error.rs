@@ -28,7 +28,7 @@ pub enum ApiError {
     ClientIdTaken,
     /// Too many requests.
     RateLimited {
-        /// Seconds until the next one can pass, for `Retry-After` (RFC 9110 §10.2.3).
+        /// Seconds until the next one can pass, at least 1.
         retry_after_s: u32,
     },
     /// The request names another host than `APP_URL`.

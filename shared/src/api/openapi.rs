@@ -117,7 +117,7 @@ fn document() -> Value {
         "components": {
             "schemas": schemas(),
             "securitySchemes": {
-                "session": { "type": "apiKey", "in": "cookie", "name": "__Host-session" },
+                "session": { "type": "apiKey", "in": "cookie", "name": "__Host-latchkey_session" },
                 "clientSecretBasic": { "type": "http", "scheme": "basic" },
                 "accessToken": { "type": "http", "scheme": "bearer" },
             },

@@ -59,6 +59,12 @@ impl Listing {
         format!("%{escaped}%")
     }
 
+    /// Rows before the page that is asked for.
+    #[must_use]
+    pub const fn offset(&self) -> i64 {
+        self.page.saturating_sub(1).saturating_mul(self.limit)
+    }
+
     /// Where the page begins, once the number of rows is known. A page behind the last is the last.
     #[must_use]
     pub fn window(&self, total: i64) -> Window {

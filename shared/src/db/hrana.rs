@@ -104,7 +104,14 @@ impl Db for Hrana {
 #[async_trait]
 impl super::migrate::Migrate for Hrana {
     async fn create_record(&self) -> Result<(), DbError> {
-        self.batch(vec![Stmt::new(super::migrate::SQLITE_RECORD)]).await.map(drop)
+        self.batch(vec![Stmt::new(super::migrate::SQLITE_RECORD)]).await?;
+        // Deleting a client relies on them: its secrets must not outlive it.
+        let rows = self.batch(vec![Stmt::new("PRAGMA foreign_keys")]).await?;
+        let on = rows.first().and_then(|rows| rows.first()).map(|row| row.int("foreign_keys")).transpose()?;
+        match on {
+            Some(1) => Ok(()),
+            _ => Err(DbError::Other("the libSQL server does not enforce foreign keys".to_owned())),
+        }
     }
 }
 

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 /// Scopes that this installation knows. Others are dropped from requests without an error.
 pub const KNOWN_SCOPES: [&str; 5] = ["openid", "profile", "email", "groups", "offline_access"];
 
-/// Longest `state` and `nonce` taken, in bytes.
-const LONGEST: usize = 2048;
+/// Longest `state` and `nonce` taken, in bytes. They are stored for anonymous visitors.
+const LONGEST: usize = 1024;
 
 /// A request whose client and callback are proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +54,6 @@ pub struct CheckedAsk {
     pub prompt: String,
     /// `max_age` in seconds.
     pub max_age: Option<i64>,
-    /// `login_hint`.
-    pub login_hint: Option<String>,
     /// Subject of the `id_token_hint`, filled in after its signature is verified.
     pub hint_sub: Option<String>,
 }
@@ -72,6 +70,16 @@ impl CheckedAsk {
     #[must_use]
     pub fn scope(&self) -> Scope {
         Scope::parse(&self.scope).unwrap_or_default()
+    }
+
+    /// The host that answers go to, or the scheme of an app's own address: what a consent is bound to. Ports are
+    /// left out, since apps on the person's own machine take any.
+    #[must_use]
+    pub fn redirect_host(&self) -> String {
+        let uri = RedirectUri::parse(&self.redirect_uri).ok();
+        let host = uri.as_ref().and_then(|u| u.url().host_str()).filter(|h| !h.is_empty());
+        let scheme = uri.as_ref().map_or("", |u| u.url().scheme());
+        host.map_or_else(|| format!("{scheme}:"), str::to_owned)
     }
 
     /// The request's client side again, when it goes on later.
@@ -111,7 +119,7 @@ pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> 
         client,
         // An unknown mode is an error that goes out by the default mode.
         response_mode: ResponseMode::parse(params.get("response_mode")).unwrap_or_default(),
-        state: params.get("state").filter(|s| s.len() <= LONGEST).map(str::to_owned),
+        state: params.get("state").filter(|s| is_storable(s)).map(str::to_owned),
     })
 }
 
@@ -178,12 +186,15 @@ fn check_response_mode(params: &Params, _: &KnownClient) -> Result<(), Refusal> 
     ResponseMode::parse(params.get("response_mode")).map(drop).map_err(|_| Refusal::ResponseModeUnsupported)
 }
 
+/// RFC 6749 appendix A.5: `state` is printable; `nonce` is held to the same.
 fn check_lengths(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
-    let long =
-        ["state", "nonce", "login_hint"].iter().filter_map(|n| params.get(n)).any(|v| v.len() > LONGEST);
-    if long { Err(Refusal::ParameterTooLong) } else { Ok(()) }
+    let bad = ["state", "nonce"].iter().filter_map(|n| params.get(n)).any(|v| !is_storable(v));
+    if bad { Err(Refusal::ParameterTooLong) } else { Ok(()) }
 }
 
+fn is_storable(value: &str) -> bool {
+    value.len() <= LONGEST && !value.chars().any(char::is_control)
+}
 /// RFC 6749 §3.3.
 fn check_scope(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
     Scope::parse(params.get("scope").unwrap_or("")).map(drop).map_err(|_| Refusal::ScopeMalformed)
@@ -248,7 +259,6 @@ pub fn check(params: &Params, known: &KnownClient) -> Result<CheckedAsk, Refusal
         code_challenge: challenge.map(|c| c.as_str().to_owned()),
         prompt: params.get("prompt").unwrap_or("").to_owned(),
         max_age: parse_max_age(params)?,
-        login_hint: params.get("login_hint").map(str::to_owned),
         hint_sub: None,
     })
 }
@@ -329,8 +339,10 @@ pub(crate) mod tests {
             ask(client(), &GOOD.replace("&response_type=code", "")),
             Err(Refusal::ResponseTypeMissing)
         );
-        let long = "x".repeat(2049);
-        assert_eq!(ask(client(), &format!("{GOOD}&nonce={long}")), Err(Refusal::ParameterTooLong));
+        for bad in ["x".repeat(1025), "a%01".to_owned()] {
+            assert_eq!(ask(client(), &format!("{GOOD}&nonce={bad}")), Err(Refusal::ParameterTooLong));
+            assert_eq!(ask(client(), &format!("{GOOD}&state={bad}")), Err(Refusal::ParameterTooLong));
+        }
     }
 
     #[test]

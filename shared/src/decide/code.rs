@@ -41,14 +41,15 @@ pub fn redeem(
         .transpose()
         .map_err(|_| Refusal::CodeVerifierMismatch)?;
     pkce::verify(challenge.as_ref(), sent.code_verifier).map_err(|_| Refusal::CodeVerifierMismatch)?;
+    // A grant that is gone already needs no second end.
+    if grant.revoked_at.is_some() {
+        return Err(Refusal::GrantRevoked);
+    }
     if code.used_at.is_some() {
         return Err(Refusal::CodeAlreadyUsed);
     }
     if code.expires_at <= now {
         return Err(Refusal::CodeExpired);
-    }
-    if grant.revoked_at.is_some() {
-        return Err(Refusal::GrantRevoked);
     }
     Ok(())
 }

@@ -4,10 +4,10 @@
 use super::authorize::CheckedAsk;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
+use crate::store::consent::Consent;
 use crate::store::interaction::Interaction;
 use crate::store::session::Who;
 use proto::oauth::prompt::Prompt;
-use proto::oauth::scope::Scope;
 use proto::time::UnixTime;
 
 /// The facts the rule looks at.
@@ -21,8 +21,8 @@ pub struct Facts<'a> {
     pub who: Option<&'a Who>,
     /// Whether that person is in a group the client allows.
     pub is_member: bool,
-    /// Scopes that person has agreed to before; `None` without consent.
-    pub consent: Option<&'a [String]>,
+    /// What that person has agreed to before.
+    pub consent: Option<&'a Consent>,
     /// The interaction the request waits in; `None` when it just came in.
     pub interaction: Option<&'a Interaction>,
     /// This instant.
@@ -60,9 +60,10 @@ pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
     Ok(if needs_consent(f, who) { Next::Consent } else { Next::Grant })
 }
 
-/// Whether the person authenticated after the request came in.
+/// Whether the person authenticated for this very request. The sign-in says so itself: clocks of two nodes, or
+/// two requests within a second, prove nothing.
 fn authenticated_for_this(f: &Facts<'_>, who: &Who) -> bool {
-    f.interaction.is_some_and(|i| who.session.auth_time >= i.created_at)
+    f.interaction.is_some_and(|i| i.authenticated_user_id.as_deref() == Some(who.user.id.as_str()))
 }
 
 fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
@@ -94,11 +95,16 @@ fn needs_consent(f: &Facts<'_>, who: &Who) -> bool {
     if f.ask.prompts().has(Prompt::Consent) {
         return true;
     }
-    !f.client.skip_consent && !is_covered(&f.ask.scope(), f.consent)
+    !f.client.skip_consent && !is_covered(f.ask, f.consent)
 }
 
-fn is_covered(wanted: &Scope, given: Option<&[String]>) -> bool {
-    given.is_some_and(|given| wanted.iter().all(|scope| given.iter().any(|g| g == scope)))
+/// Whether all that is asked for was given before, to be sent to the same host.
+fn is_covered(ask: &CheckedAsk, given: Option<&Consent>) -> bool {
+    given.is_some_and(|given| {
+        let host = ask.redirect_host();
+        given.redirect_hosts.contains(&host)
+            && ask.scope().iter().all(|scope| given.scope.iter().any(|g| g == scope))
+    })
 }
 
 /// How `prompt=none` reports each step that would need the person (OpenID Connect Core §3.1.2.6).
@@ -157,7 +163,6 @@ mod tests {
             code_challenge: None,
             prompt: prompt.into(),
             max_age,
-            login_hint: None,
             hint_sub: None,
         }
     }
@@ -168,54 +173,69 @@ mod tests {
             browser_hash: "b".into(),
             request: String::new(),
             user_id: None,
+            authenticated_user_id: None,
             account_selected_at: None,
             consented_at: None,
             created_at: UnixTime(1000),
         }
     }
 
-    fn given() -> Vec<String> {
-        vec!["openid".into(), "email".into(), "profile".into()]
+    fn given(scope: &str) -> Consent {
+        Consent {
+            scope: scope.split(' ').map(str::to_owned).collect(),
+            redirect_hosts: vec!["app.example".into()],
+        }
     }
 
-    /// name, prompt, max_age, auth_time, interaction, consent, expected
+    /// name, prompt, `max_age`, `auth_time`, interaction, consent, expected
     #[test]
     fn next_step_table() {
-        let consent = given();
-        let chosen = Interaction {
-            user_id: Some("u".into()),
-            account_selected_at: Some(UnixTime(1001)),
-            ..interaction()
-        };
-        let agreed =
-            Interaction { user_id: Some("u".into()), consented_at: Some(UnixTime(1001)), ..interaction() };
-        let agreed_by_other = Interaction { user_id: Some("x".into()), ..agreed.clone() };
-        type Line<'a> =
-            (&'a str, &'a str, Option<i64>, i64, Option<&'a Interaction>, Option<&'a [String]>, Next);
+        let all = given("openid email profile");
+        let less = given("openid");
+        let elsewhere = Consent { redirect_hosts: vec!["other.example".into()], ..all.clone() };
+        let u = || Some("u".to_owned());
         let i = interaction();
-        let table: [Line<'_>; 14] = [
-            ("consented before", "", None, 500, None, Some(&consent), Next::Grant),
+        let chosen = Interaction { user_id: u(), account_selected_at: Some(UnixTime(1001)), ..interaction() };
+        let agreed = Interaction { user_id: u(), consented_at: Some(UnixTime(1001)), ..interaction() };
+        let agreed_by_other = Interaction { user_id: Some("x".into()), ..agreed.clone() };
+        let done = Interaction { authenticated_user_id: u(), ..interaction() };
+        let done_by_other = Interaction { authenticated_user_id: Some("x".into()), ..interaction() };
+        type Line<'a> =
+            (&'a str, &'a str, Option<i64>, i64, Option<&'a Interaction>, Option<&'a Consent>, Next);
+        let table: [Line<'_>; 17] = [
+            ("consented before", "", None, 500, None, Some(&all), Next::Grant),
             ("never consented", "", None, 500, None, None, Next::Consent),
-            ("consented to less", "", None, 500, None, Some(&consent[..1]), Next::Consent),
-            ("consent asked for", "consent", None, 500, None, Some(&consent), Next::Consent),
+            ("consented to less", "", None, 500, None, Some(&less), Next::Consent),
+            ("consented to another host", "", None, 500, None, Some(&elsewhere), Next::Consent),
+            ("consent asked for", "consent", None, 500, None, Some(&all), Next::Consent),
             ("consent given here", "consent", None, 500, Some(&agreed), None, Next::Grant),
             ("consent of another person", "", None, 500, Some(&agreed_by_other), None, Next::Consent),
-            ("login asked for", "login", None, 999, None, Some(&consent), Next::Authenticate),
+            ("login asked for", "login", None, 999, None, Some(&all), Next::Authenticate),
+            ("login asked for, old session", "login", None, 1000, Some(&i), Some(&all), Next::Authenticate),
+            ("login asked for and done", "login", None, 1000, Some(&done), Some(&all), Next::Grant),
             (
-                "login asked for, old session",
+                "login done by another",
                 "login",
                 None,
-                999,
-                Some(&i),
-                Some(&consent),
+                1000,
+                Some(&done_by_other),
+                Some(&all),
                 Next::Authenticate,
             ),
-            ("login asked for and done", "login", None, 1000, Some(&i), Some(&consent), Next::Grant),
-            ("max_age passed", "", Some(100), 900, None, Some(&consent), Next::Authenticate),
-            ("max_age not passed", "", Some(101), 900, None, Some(&consent), Next::Grant),
-            ("max_age=0 and done", "", Some(0), 1000, Some(&i), Some(&consent), Next::Grant),
-            ("account asked for", "select_account", None, 500, Some(&i), Some(&consent), Next::SelectAccount),
-            ("account chosen", "select_account", None, 500, Some(&chosen), Some(&consent), Next::Grant),
+            ("max_age passed", "", Some(100), 900, None, Some(&all), Next::Authenticate),
+            ("max_age not passed", "", Some(101), 900, None, Some(&all), Next::Grant),
+            ("max_age=0 and done", "", Some(0), 1000, Some(&done), Some(&all), Next::Grant),
+            ("account asked for", "select_account", None, 500, Some(&i), Some(&all), Next::SelectAccount),
+            ("account chosen", "select_account", None, 500, Some(&chosen), Some(&all), Next::Grant),
+            (
+                "account chosen by signing in",
+                "select_account",
+                None,
+                500,
+                Some(&done),
+                Some(&all),
+                Next::Grant,
+            ),
         ];
         for (name, prompt, max_age, auth_time, interaction, consent, expected) in table {
             let who = who(auth_time);
@@ -236,14 +256,14 @@ mod tests {
     #[test]
     fn nobody_another_subject_and_groups() {
         let who = who(500);
-        let consent = given();
+        let consent = given("openid email");
         let plain = ask("", None);
         let hinted = CheckedAsk { hint_sub: Some("somebody else".into()), ..ask("", None) };
         let open = client();
         let restricted = Client { is_group_restricted: true, ..client() };
         let strict = Client { requires_reauthentication: true, ..client() };
         let run = |ask, client, who, is_member| {
-            let consent: Option<&[String]> = Some(&consent);
+            let consent = Some(&consent);
             next(&Facts { ask, client, who, is_member, consent, interaction: None, now: UnixTime(1000) })
         };
         assert_eq!(run(&plain, &open, None, false), Ok(Next::Authenticate));

@@ -1,5 +1,6 @@
 //! Using a refresh token (RFC 6749 §6) with rotation (RFC 9700 §4.14.2).
 
+use super::authorize::KNOWN_SCOPES;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::grant::{Grant, RefreshState, RefreshToken};
@@ -66,7 +67,9 @@ pub fn turn(f: &Facts<'_>) -> Result<Turn, Refusal> {
 pub fn narrowed(granted: &str, requested: Option<&str>) -> Result<Scope, Refusal> {
     let granted = Scope::parse(granted).map_err(|_| Refusal::ScopeMalformed)?;
     let Some(requested) = requested else { return Ok(granted) };
+    // What the authorization request had dropped is dropped here too: clients repeat their whole scope.
     let requested = Scope::parse(requested).map_err(|_| Refusal::ScopeMalformed)?;
+    let requested = requested.filtered(|s| KNOWN_SCOPES.contains(&s));
     if requested.is_subset(&granted) { Ok(requested) } else { Err(Refusal::ScopeExceedsGrant) }
 }
 
@@ -119,6 +122,7 @@ mod tests {
         let text = |s: Result<Scope, Refusal>| s.map(|s| s.to_string());
         assert_eq!(text(narrowed("openid email", None)), Ok("openid email".into()));
         assert_eq!(text(narrowed("openid email", Some("openid"))), Ok("openid".into()));
+        assert_eq!(text(narrowed("openid email", Some("openid email made-up"))), Ok("openid email".into()));
         assert_eq!(text(narrowed("openid", Some("openid email"))), Err(Refusal::ScopeExceedsGrant));
         assert_eq!(text(narrowed("openid", Some("open\"id"))), Err(Refusal::ScopeMalformed));
     }

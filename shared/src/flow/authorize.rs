@@ -1,6 +1,6 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
-use super::{grant, own_token, page_error, query_and_body, response};
+use super::{grant, own_token, page_error, query_and_body, response, with_cookies};
 use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
 use crate::decide::prompt::{self, Facts, Next};
 use crate::failure::{Failure, Fault};
@@ -9,9 +9,10 @@ use crate::keyring;
 use crate::pages::{Detail, DetailLabel, ErrorKind};
 use crate::refusal::Refusal;
 use crate::store::client::{self, Client};
+use crate::store::consent::{self, Consent};
 use crate::store::interaction::{self, Interaction};
+use crate::store::load;
 use crate::store::session::{self, Who};
-use crate::store::{consent, load};
 use proto::form::Params;
 use proto::jose::jwt::{Expiry, TokenType};
 
@@ -26,7 +27,7 @@ pub struct Standing {
     /// Whether that person is in a group that the client allows.
     pub is_member: bool,
     /// What that person agreed to before.
-    pub consent: Option<Vec<String>>,
+    pub consent: Option<Consent>,
     /// The interaction that the request waits in.
     pub interaction: Option<Interaction>,
 }
@@ -45,7 +46,7 @@ impl Standing {
             client: &self.client,
             who: self.who.as_ref(),
             is_member: self.is_member,
-            consent: self.consent.as_deref(),
+            consent: self.consent.as_ref(),
             interaction: self.interaction.as_ref(),
             now: cx.now,
         })?)
@@ -64,6 +65,9 @@ impl Standing {
 /// What has to be shown as a page: until client and callback are proven, nothing is redirected.
 pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query_and_body(&req)?;
+    if let Some(again) = with_cookies(&cx, &req, &params) {
+        return Ok(again);
+    }
     if let Some(id) = params.get("interaction") {
         return resume(&cx, &req, id).await;
     }
@@ -182,6 +186,7 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
         request: serde_json::to_string(&standing.ask)
             .map_err(|_| Fault::Bug("a request cannot be stored"))?,
         user_id: None,
+        authenticated_user_id: None,
         account_selected_at: None,
         consented_at: None,
         created_at: cx.now,

@@ -1,15 +1,17 @@
 //! `GET` and `POST /api/oidc/end-session` (OpenID Connect RP-Initiated Logout 1.0).
 
-use super::{own_token, query_and_body};
+use super::{own_token, query_and_body, with_cookies};
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
+use crate::store::audit::{self, Event};
 use crate::store::client::{self, Client};
 use crate::store::session::{self, Who};
 use crate::store::{grant, load, save};
 use proto::form::{Params, render_query};
 use proto::jose::jwt::{Claims, Expiry, TokenType};
 use proto::uri::{self, RedirectUri};
+use serde_json::json;
 
 /// Ends the session that the ID token speaks of. Without a token that fits the session the person is asked
 /// first, on `/logout`, so that no other site can sign anybody out.
@@ -18,6 +20,9 @@ use proto::uri::{self, RedirectUri};
 /// A fault.
 pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query_and_body(&req)?;
+    if let Some(again) = with_cookies(&cx, &req, &params) {
+        return Ok(again);
+    }
     let hint = match params.get("id_token_hint") {
         Some(token) => hint(&cx, token).await?,
         None => None,
@@ -34,7 +39,12 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     // The hint must be of this very person: an old token of another account signs nobody out.
     let stmts = match &who {
         Some(who) if who.user.id != hint.sub => return Ok(ask(&params)),
-        Some(who) => session::end(&who.session.id, cx.now),
+        Some(who) => {
+            let mut stmts = session::end(&who.session.id, cx.now);
+            let data = json!({ "clientName": client.name });
+            stmts.push(audit::record(Event::SignOut, &who.user.id, Some(&client.id), &data, &cx, &req)?);
+            stmts
+        }
         None => hint
             .sid
             .as_ref()

@@ -7,9 +7,10 @@ use crate::http::{Cx, Req, Resp};
 use crate::pages::ErrorKind;
 use crate::ports::DbError;
 use crate::store::audit::{self, Event};
+use crate::store::consent::{self, Consent};
 use crate::store::grant::{CODE_LIFETIME_S, Code, Grant};
-use crate::store::session::Who;
-use crate::store::{client, consent, interaction, save};
+use crate::store::session::{self, Who};
+use crate::store::{client, interaction, save};
 use proto::hash::sha256_b64;
 use serde_json::json;
 
@@ -39,17 +40,19 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         expires_at: cx.now.plus(CODE_LIFETIME_S),
         used_at: None,
     };
-    let longest_token_s = app.access_token_lifetime_s().max(app.refresh_token_lifetime_s());
-    let scope = merged(standing.consent.as_deref(), &ask.scope);
-    let is_new = standing.consent.as_deref() != Some(&scope);
+    let consent = merged(standing);
+    let is_new = standing.consent.as_ref() != Some(&consent);
     let event = if is_new { Event::NewClientAuthorization } else { Event::ClientAuthorization };
 
     let mut stmts = Vec::new();
     if let Some(waiting) = &standing.interaction {
         stmts.push(interaction::finish(&waiting.id));
     }
-    stmts.push(consent::put(&who.user.id, &app.id, &scope, cx.now));
-    stmts.push(grant.insert(cx.now, cx.now.plus(longest_token_s)));
+    // The session must still live when the grant appears, or signing out would miss it.
+    let until = cx.now.plus(cx.host.settings.session_duration_s);
+    stmts.push(session::touch(&who.session.id, cx.now, until).one());
+    stmts.push(consent::put(&who.user.id, &app.id, &consent, cx.now));
+    stmts.push(grant.insert(cx.now, cx.now.plus(app.longest_lifetime_s())));
     stmts.push(code_row.insert(&grant.id, cx.now));
     if ask.code_challenge.is_some() && !app.pkce_enabled && !app.pkce_supported {
         stmts.push(client::set_pkce_supported(&app.id));
@@ -64,12 +67,16 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
 }
 
 /// The consent never shrinks by using it.
-fn merged(given: Option<&[String]>, scope: &str) -> Vec<String> {
-    let mut all = given.unwrap_or_default().to_vec();
-    for token in scope.split(' ').filter(|t| !t.is_empty()) {
-        if !all.iter().any(|a| a == token) {
-            all.push(token.to_owned());
+fn merged(standing: &Standing) -> Consent {
+    let mut all = standing.consent.clone().unwrap_or_default();
+    for token in standing.ask.scope().iter() {
+        if !all.scope.iter().any(|a| a == token) {
+            all.scope.push(token.to_owned());
         }
+    }
+    let host = standing.ask.redirect_host();
+    if !all.redirect_hosts.contains(&host) {
+        all.redirect_hosts.push(host);
     }
     all
 }

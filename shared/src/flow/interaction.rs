@@ -9,7 +9,8 @@ use crate::login::sign_in;
 use crate::pages::{self, ConsentPage, ErrorKind, SelectAccountPage};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
-use crate::store::{interaction, save, session};
+use crate::store::session::{self, Who};
+use crate::store::{interaction, save};
 use ::http::StatusCode;
 use proto::uri::RedirectUri;
 
@@ -25,6 +26,9 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
     let id = params.get("interaction").ok_or(ErrorKind::Interaction)?;
     let standing = interaction_standing(&cx, &req, id).await?;
+    if let Some(who) = &standing.who {
+        http::slide(&cx, who);
+    }
     match standing.next(&cx)? {
         Next::Authenticate => {
             let who = standing.who.as_ref();
@@ -77,30 +81,35 @@ pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = body(&req)?;
     let id = params.get("interaction").ok_or(ErrorKind::Interaction)?;
     let standing = interaction_standing(&cx, &req, id).await?;
-    let next = standing.next(&cx)?;
     let Some(who) = &standing.who else {
         return Ok(respond::see_other(&format!("/interaction?interaction={id}")));
     };
-    match (params.get("action"), next) {
-        (Some("allow"), Next::Consent) => save_one(&cx, interaction::give_consent(id, who, cx.now)).await?,
-        (Some("continue"), Next::SelectAccount) => {
-            save_one(&cx, interaction::select_account(id, who, cx.now)).await?
-        }
-        (Some("deny"), _) => {
+    match params.get("action") {
+        // These two are open to everybody, also to people who may not use the app.
+        Some("deny") => {
             save_one(&cx, interaction::finish(id)).await?;
             return response::send_error(&cx, &req, &standing.known(), Refusal::Denied);
         }
-        (Some("switch_account"), _) => {
-            save(&*cx.host.db, session::end(&who.session.id, cx.now)).await?;
-            let mut resp = respond::see_other(&format!("/interaction?interaction={id}"));
-            http::clear_session_cookie(resp.headers_mut(), &cx.host.settings.app_url);
-            return Ok(resp);
+        Some("switch_account") => return switch_account(&cx, id, who).await,
+        _ => {}
+    }
+    match (params.get("action"), standing.next(&cx)?) {
+        (Some("allow"), Next::Consent) => save_one(&cx, interaction::give_consent(id, who, cx.now)).await?,
+        (Some("continue"), Next::SelectAccount) => {
+            save_one(&cx, interaction::select_account(id, who, cx.now)).await?;
         }
         // A double click or the back button: the step is done already.
         (Some("allow" | "continue"), _) => {}
         _ => return Err(ErrorKind::Request.into()),
     }
     Ok(back_to_authorize(id))
+}
+
+async fn switch_account(cx: &Cx, id: &str, who: &Who) -> Result<Resp, Failure> {
+    save(&*cx.host.db, session::end(&who.session.id, cx.now)).await?;
+    let mut resp = respond::see_other(&format!("/interaction?interaction={id}"));
+    http::clear_session_cookie(resp.headers_mut(), &cx.host.settings.app_url);
+    Ok(resp)
 }
 
 async fn save_one(cx: &Cx, stmt: crate::db::Stmt) -> Result<(), Failure> {

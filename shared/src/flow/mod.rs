@@ -15,7 +15,7 @@ pub mod token;
 pub mod userinfo;
 
 use crate::failure::Failure;
-use crate::http::{Cx, Req};
+use crate::http::{Cx, Req, Resp, respond};
 use crate::pages::{self, Frame, WrongAddress};
 use crate::refusal::Refusal;
 use http::header;
@@ -68,8 +68,21 @@ pub fn query_and_body(req: &Req) -> Result<Params, Failure> {
     Ok(Params::merge(query, body(req)?).map_err(|_| Refusal::MalformedParameters)?)
 }
 
-/// What every token of ours says: our issuer, and times that are right to the second, since one clock made them.
+/// A form that another site posts comes without our cookies (`SameSite=Lax`), but the GET that a redirect makes of
+/// it brings them: so such a POST is asked for again that way.
+#[must_use]
+pub fn with_cookies(cx: &Cx, req: &Req, params: &Params) -> Option<Resp> {
+    let has_cookies = req.headers.contains_key(header::COOKIE);
+    let foreign = !crate::http::is_own_page(&req.headers, &cx.host.settings.app_url);
+    (req.method == http::Method::POST && foreign && !has_cookies)
+        .then(|| respond::see_other(&format!("{}?{}", req.uri.path(), params.render())))
+}
+
+/// By how many seconds the clocks of our own nodes may differ.
+const SKEW_S: i64 = 10;
+
+/// What every token of ours says: our issuer, and times that are right but for what our nodes' clocks differ by.
 #[must_use]
 pub fn own_token(cx: &Cx, expiry: Expiry) -> Expected<'_> {
-    Expected { issuer: cx.issuer(), audience: None, expiry, now: cx.now, leeway: 0 }
+    Expected { issuer: cx.issuer(), audience: None, expiry, now: cx.now, leeway: SKEW_S }
 }

@@ -28,7 +28,7 @@ pub fn response(refusal: Refusal, req: &Req) -> Resp {
     let challenge = match refusal {
         // RFC 6750 §3: a request without a token learns only which scheme to use.
         Refusal::TokenMissing => Some("Bearer".to_owned()),
-        Refusal::TokenInvalid | Refusal::TokenScopeInsufficient => {
+        Refusal::TokenInvalid | Refusal::TokenScopeInsufficient | Refusal::TokenSentTwice => {
             Some(format!("Bearer error=\"{code}\", error_description=\"{description}\""))
         }
         // RFC 6749 §5.2: only a client that used the header is answered with its scheme.
@@ -53,10 +53,9 @@ pub fn from_api(error: &ApiError) -> Resp {
         ApiError::RateLimited { .. } => "Too many requests.",
         _ => "The request is malformed.",
     };
-    let code = if matches!(error, ApiError::RateLimited { .. }) {
-        ErrorCode::TemporarilyUnavailable
-    } else {
-        ErrorCode::InvalidRequest
+    let code = match error {
+        ApiError::RateLimited { .. } => ErrorCode::TemporarilyUnavailable,
+        _ => ErrorCode::InvalidRequest,
     };
     answer(error.public().0, code, description)
 }

@@ -8,13 +8,17 @@ use crate::pages::{self, FormPostPage, Hidden};
 use crate::refusal::Refusal;
 use http::StatusCode;
 use proto::oauth::response_mode::Delivery;
-use proto::uri::{RedirectUri, origin_for_csp};
+use proto::uri::RedirectUri;
 
-/// Where forms of pages about this client may end up: our answer to a POST may be a redirect to it, and browsers
-/// hold `form-action` against that too.
+/// Where forms of pages about this client may end up. Our answer to a POST may be a redirect to the client, which
+/// may redirect further (to another of its hosts, from http to https), and browsers hold `form-action` against
+/// every step of that chain: so any web address, and the client's own scheme.
 #[must_use]
 pub fn form_action(redirect_uri: &str) -> Vec<String> {
-    RedirectUri::parse(redirect_uri).map(|uri| vec![origin_for_csp(&uri)]).unwrap_or_default()
+    let mut sources = vec!["https:".to_owned(), "http:".to_owned()];
+    let own = RedirectUri::parse(redirect_uri).map(|uri| uri.url().scheme().to_owned());
+    sources.extend(own.ok().filter(|s| s != "https" && s != "http").map(|s| format!("{s}:")));
+    sources
 }
 
 /// Sends `params` to the client with `state` and `iss`.

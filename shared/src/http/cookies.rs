@@ -1,4 +1,5 @@
-//! The two cookies: `session` (who is signed in) and `browser` (which browser began an interaction).
+//! The two cookies: who is signed in, and which browser began an interaction. Cookies do not know ports, so the
+//! names must not be those of the apps beside us on `localhost`.
 
 use super::types::{Cx, Req};
 use crate::failure::Failure;
@@ -8,9 +9,9 @@ use proto::cookie::{Lifetime, Transport};
 use proto::hash::sha256_b64;
 
 /// Name of the session cookie, without the `__Host-` prefix.
-pub const SESSION: &str = "session";
+pub const SESSION: &str = "latchkey_session";
 /// Name of the browser-binding cookie, without the `__Host-` prefix.
-pub const BROWSER: &str = "browser";
+pub const BROWSER: &str = "latchkey_browser";
 
 /// How long browsers keep a cookie, in seconds (30 days).
 const MAX_AGE_S: i64 = 2_592_000;
@@ -104,28 +105,28 @@ mod tests {
     fn s39_only_values_that_we_could_have_set_are_read() {
         let (https, http) =
             (AppUrl::parse("https://id.example.com").unwrap(), AppUrl::parse("http://localhost").unwrap());
-        let long = format!("__Host-session={}", "x".repeat(129));
-        let longest = format!("__Host-session={}", "x".repeat(128));
+        let long = format!("__Host-latchkey_session={}", "x".repeat(129));
+        let longest = format!("__Host-latchkey_session={}", "x".repeat(128));
         let table: [(&[&str], Option<&str>); 12] = [
             (&[], None),
-            (&["__Host-session=abc"], Some("abc")),
-            (&["a=b; __Host-session=abc; c=d"], Some("abc")),
-            (&["a=b", "__Host-session=abc"], Some("abc")),
-            (&["session=abc"], None),
-            (&["__host-session=abc"], None),
-            (&["__Host-session="], None),
-            (&["__Host-session"], None),
-            (&["__Host-session=abc; __Host-session=def"], None),
-            (&["__Host-session=abc", "__Host-session=abc"], None),
+            (&["__Host-latchkey_session=abc"], Some("abc")),
+            (&["a=b; __Host-latchkey_session=abc; c=d"], Some("abc")),
+            (&["a=b", "__Host-latchkey_session=abc"], Some("abc")),
+            (&["latchkey_session=abc"], None),
+            (&["__host-latchkey_session=abc"], None),
+            (&["__Host-latchkey_session="], None),
+            (&["__Host-latchkey_session"], None),
+            (&["__Host-latchkey_session=abc; __Host-latchkey_session=def"], None),
+            (&["__Host-latchkey_session=abc", "__Host-latchkey_session=abc"], None),
             (&[&long], None),
-            (&["__Host-session=abc", "é=ü"], Some("abc")),
+            (&["__Host-latchkey_session=abc", "é=ü"], Some("abc")),
         ];
         for (lines, want) in table {
             assert_eq!(cookie(&https, &req(lines), SESSION), want, "{lines:?}");
         }
         assert_eq!(cookie(&https, &req(&[&longest]), SESSION).map(str::len), Some(128));
-        assert_eq!(cookie(&http, &req(&["session=abc"]), SESSION), Some("abc"));
-        assert_eq!(cookie(&http, &req(&["__Host-session=abc"]), SESSION), None);
+        assert_eq!(cookie(&http, &req(&["latchkey_session=abc"]), SESSION), Some("abc"));
+        assert_eq!(cookie(&http, &req(&["__Host-latchkey_session=abc"]), SESSION), None);
     }
 
     #[test]
@@ -142,8 +143,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "__Host-browser=abc; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax",
-                "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+                "__Host-latchkey_browser=abc; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax",
+                "__Host-latchkey_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
             ]
         );
     }

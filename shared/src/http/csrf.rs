@@ -15,11 +15,17 @@ pub enum Origin {
 /// Whether the browser says that the request comes from one of our own pages.
 /// Requests without either header come from no browser, hence carry no cookie of one.
 #[must_use]
-pub(super) fn is_own_page(headers: &HeaderMap, app_url: &AppUrl) -> bool {
+pub(crate) fn is_own_page(headers: &HeaderMap, app_url: &AppUrl) -> bool {
     let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
-    let own_origin = text("origin").is_none_or(|origin| origin == app_url.as_str());
+    let site = text("sec-fetch-site");
     // `none` is a person typing the address or a bookmark; those are never POSTs that matter.
-    let own_site = text("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
+    let own_site = site.is_none_or(|site| site == "same-origin" || site == "none");
+    let own_origin = match text("origin") {
+        None => true,
+        // A strict referrer policy hides the origin of our own forms too; the browser still says whose they are.
+        Some("null") => site == Some("same-origin"),
+        Some(origin) => origin == app_url.as_str(),
+    };
     own_origin && own_site
 }
 
@@ -36,6 +42,9 @@ mod tests {
             (Some("https://id.example.com"), None, true),
             (None, Some("none"), true),
             (Some("null"), None, false),
+            (Some("null"), Some("none"), false),
+            (Some("null"), Some("cross-site"), false),
+            (Some("null"), Some("same-origin"), true),
             (Some("https://evil.example"), None, false),
             (Some("https://id.example.com:444"), None, false),
             (Some("http://id.example.com"), None, false),

@@ -2,8 +2,9 @@
 
 use super::csrf::{self, Origin};
 use super::routes::{Auth, Cache, Cors, ROUTES, Route, Shape};
+use super::security::{self, Opener};
 use super::types::{Cx, Peer, Req, Resp};
-use super::{ContentSecurity, cookies, peer, respond, security};
+use super::{ContentSecurity, cookies, peer, respond};
 use crate::api::error::ApiError;
 use crate::failure::Failure;
 use crate::flow;
@@ -11,6 +12,7 @@ use crate::host::Host;
 use crate::log;
 use crate::pages::ErrorKind;
 use crate::ports::Verdict;
+use crate::store::origin;
 use crate::store::session::{self, Who};
 use axum::body::Body;
 use axum::extract::RawPathParams;
@@ -32,14 +34,9 @@ pub fn router(host: Arc<Host>) -> axum::Router {
         let host = host.clone();
         let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
             let host = host.clone();
-            // Parameters that are not UTF-8 name nothing.
-            let (routes, params) = match params {
-                Ok(params) => {
-                    let owned = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-                    (routes.clone(), owned)
-                }
-                Err(_) => (Vec::new(), BTreeMap::new()),
-            };
+            // A path that is not UTF-8 is nobody's.
+            let routes = if params.is_ok() { routes.clone() } else { Vec::new() };
+            let params = params.iter().flatten().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             async move { serve(host, &routes, params, request).await.map(Body::from) }
         };
         router = router.route(path, axum::routing::any(handler));
@@ -86,14 +83,24 @@ async fn serve(
             let route = routes.first().copied().unwrap_or(&NO_API);
             (route, Ok(preflight(routes)))
         }
-        Err(missing) if routes.is_empty() => (missing, Err(missing_failure(missing))),
+        Err(missing) if routes.is_empty() => match without_slash(&req) {
+            Some(path) if missing.shape == Shape::Page => (missing, Ok(respond::moved(path))),
+            _ => (missing, Err(missing_failure(missing))),
+        },
         Err(missing) => (missing, Ok(method_not_allowed(routes, &cx))),
     };
     let outcome = log::Outcome::of(&answer);
     let mut resp = answer.unwrap_or_else(|failure| render(&cx, &req, route, &failure));
-    finish(&cx, route, &req, &mut resp);
+    let readable = is_readable(&cx, route, &req).await;
+    finish(&cx, route, &req, &mut resp, readable);
     log::request(&cx, route, &req, &resp, &outcome, cx.host.clock.monotonic_ms().saturating_sub(began));
     resp
+}
+
+/// The path that a page's address with a slash too many means.
+fn without_slash(req: &Req) -> Option<&str> {
+    let path = req.uri.path().strip_suffix('/')?;
+    (req.method == Method::GET).then(|| proto::uri::local_path(path)).flatten()
 }
 
 fn missing_failure(route: &Route) -> Failure {
@@ -108,12 +115,15 @@ async fn handle(cx: &mut Cx, route: &'static Route, req: &mut Req, body: Body) -
     if req.params.values().any(|value| value.contains('\0')) {
         return Err(missing_failure(route));
     }
-    if route.checks_host && !is_own_host(cx, req) {
-        return Ok(wrong_host(cx, route, req));
-    }
-    limit(cx, route, req).await?;
+    // Before the flood shield: no other site may use up its visitor's share.
     if route.origin == Origin::Same && !csrf::is_own_page(&req.headers, &cx.host.settings.app_url) {
         return Err(refuse(route, ErrorKind::ForeignForm, ApiError::Forbidden));
+    }
+    if route.checks_host {
+        limit(cx, route, req).await?;
+        if !is_own_host(cx, req) {
+            return Ok(wrong_host(cx, route, req));
+        }
     }
     req.body = read_body(body, route).await?;
     authenticate(cx, route, req).await?;
@@ -161,7 +171,8 @@ fn host_of(authority: &str) -> &str {
 }
 
 fn wrong_host(cx: &Cx, route: &Route, req: &Req) -> Resp {
-    let asked = requested_host(req).unwrap_or("");
+    let asked: String = requested_host(req).unwrap_or("").chars().take(255).collect();
+    let asked = asked.as_str();
     tracing::warn!(
         request_id = cx.request_id,
         asked,
@@ -187,7 +198,7 @@ async fn limit(cx: &Cx, route: &Route, req: &Req) -> Result<(), Failure> {
             path = req.uri.path(),
             "rate limited"
         );
-        ApiError::RateLimited { retry_after_s }.into()
+        Failure::from(ApiError::RateLimited { retry_after_s })
     };
     match cx.host.limit.check(route.limit, &key, cx.now).await {
         Ok(Verdict::Allowed) => Ok(()),
@@ -277,11 +288,11 @@ fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
         (Failure::Refused(refusal), Shape::Page) => flow::page_error::refusal(cx, req, *refusal),
         (Failure::Refused(refusal), _) => flow::oauth_error::response(*refusal, req),
         (Failure::Page(error), _) => flow::page_error::page(cx, req, *error),
-        (Failure::Api(ApiError::BodyTooLarge | ApiError::InvalidBody), Shape::Page) => {
-            flow::page_error::page(cx, req, ErrorKind::Request)
-        }
         (Failure::Api(ApiError::RateLimited { .. }), Shape::Page) => {
             flow::page_error::page(cx, req, ErrorKind::TooMany)
+        }
+        (Failure::Api(ApiError::BodyTooLarge | ApiError::InvalidBody), Shape::Page) => {
+            flow::page_error::page(cx, req, ErrorKind::Request)
         }
         (Failure::Api(error), Shape::OAuth) => flow::oauth_error::from_api(error),
         (Failure::Api(error), _) => api_error(cx, error),
@@ -295,10 +306,12 @@ fn render(cx: &Cx, req: &Req, route: &Route, failure: &Failure) -> Resp {
     resp
 }
 
-fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
+fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp, readable: bool) {
     let policy = resp.extensions_mut().remove::<ContentSecurity>().unwrap_or(ContentSecurity::Nothing);
+    let opener =
+        if route.auth == Auth::UserPage || route.path == "/setup" { Opener::Severed } else { Opener::Kept };
     let headers = resp.headers_mut();
-    security::apply(headers, &policy, cx.host.settings.app_url.is_https());
+    security::apply(headers, &policy, opener, cx.host.settings.app_url.is_https());
     if let Ok(id) = HeaderValue::from_str(&cx.request_id) {
         headers.insert("x-request-id", id);
     }
@@ -315,8 +328,8 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
         };
         headers.insert(header::CACHE_CONTROL, value);
     }
-    if route.cors == Cors::Any {
-        cors(headers, req);
+    if route.cors != Cors::None {
+        cors(headers, req, readable);
     }
     if req.method == Method::HEAD {
         let length = resp.body().len();
@@ -325,12 +338,23 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp) {
     }
 }
 
-/// Any origin may read, never with cookies; the routes authenticate by header or body. `null` is nobody
-/// (sandboxed frames, data: pages).
-fn cors(headers: &mut http::HeaderMap, req: &Req) {
-    // Or a cache would hand the answer for `null` to everybody.
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    if req.header(header::ORIGIN) == Some("null") {
+/// Whether scripts of the asking origin may read the answer. `null` is nobody (sandboxed frames, data: pages).
+async fn is_readable(cx: &Cx, route: &Route, req: &Req) -> bool {
+    let Some(asking) = req.header(header::ORIGIN) else { return route.cors == Cors::Any };
+    match route.cors {
+        Cors::None => false,
+        Cors::Any => asking != "null",
+        Cors::Registered => {
+            let rows = cx.host.db.query(origin::candidates(asking)).await;
+            rows.and_then(|rows| origin::is_registered(&rows, asking)).unwrap_or(false)
+        }
+    }
+}
+
+/// The CORS protocol (Fetch standard §3.2), never with cookies: the routes authenticate by header or body.
+fn cors(headers: &mut http::HeaderMap, req: &Req, readable: bool) {
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if !readable {
         return;
     }
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -12,6 +12,7 @@ mod types;
 pub use cookies::{
     BROWSER, Browser, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie,
 };
+pub(crate) use csrf::is_own_page;
 pub use dispatch::router;
 pub(crate) use dispatch::slide;
 pub use security::ContentSecurity;

@@ -1,4 +1,4 @@
-//! Who is asking: the address of the visitor behind reverse proxies (`security.md` line 45).
+//! Who is asking: the address of the visitor behind reverse proxies (`docs/SPECS.md`, security line 45).
 
 use crate::settings::TrustProxy;
 use http::HeaderMap;

@@ -42,6 +42,16 @@ pub fn text(status: StatusCode, body: String) -> Resp {
     with_type(status, "text/plain; charset=utf-8", body.into())
 }
 
+/// 301 Moved Permanently, to a path of ours.
+#[must_use]
+pub fn moved(path: &str) -> Resp {
+    let mut resp = see_other(path);
+    if resp.status() == StatusCode::SEE_OTHER {
+        *resp.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    }
+    resp
+}
+
 /// 303 See Other: the browser goes on with GET (RFC 9110 §15.4.4; RFC 9700 §4.12 asks for 303, never 307).
 /// An address that is no header text gives an empty 500.
 #[must_use]

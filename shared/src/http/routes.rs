@@ -60,6 +60,8 @@ pub enum Cors {
     None,
     /// Any, without cookies.
     Any,
+    /// Those of registered clients, without cookies.
+    Registered,
 }
 
 /// How long the answer may be kept.
@@ -119,7 +121,8 @@ pub struct Route {
     pub body_limit: usize,
     /// Errors.
     pub shape: Shape,
-    /// Whether the `Host` must be ours; only the health check may be asked for by address.
+    /// Whether the `Host` must be ours and requests are counted: everywhere but at the health check, which may be
+    /// asked for by address as often as one likes.
     pub checks_host: bool,
     /// What it is for: the summary in the API description.
     pub summary: &'static str,
@@ -135,6 +138,10 @@ const fn bucket(name: &'static str, count: u32, period_s: u32, burst: u32, fail_
 
 /// Everything without a bucket of its own.
 pub static API: Bucket = bucket("api", 100, 1, 300, false);
+/// What begins something for a visitor without a name, and so writes a row.
+pub static BEGIN: Bucket = bucket("begin", 5, 1, 60, true);
+/// Token requests: apps come from one address for many people.
+pub static TOKEN: Bucket = bucket("token", 100, 1, 300, true);
 /// Signing in.
 pub static SIGN_IN: Bucket = bucket("webauthn-login", 1, 5, 10, true);
 /// Making accounts.
@@ -210,7 +217,7 @@ const fn oauth(
     handler: fn(Cx, Req) -> Answer,
 ) -> Route {
     let row = row(method, path, auth, Shape::OAuth, summary, handler);
-    Route { cors: Cors::Any, cache: Cache::NoStore, body_limit: FORM, ..row }
+    Route { cors: Cors::Registered, cache: Cache::NoStore, body_limit: FORM, ..row }
 }
 
 /// A route of the JSON API for admins.
@@ -244,11 +251,14 @@ macro_rules! h {
 pub static ROUTES: &[Route] = &[
     // pages
     page("/", "Leads to the account or to the sign-in page", h!(sign_out::home)),
-    page("/setup", "Form for the first account", h!(setup::show)),
+    limited(&BEGIN, page("/setup", "Form for the first account", h!(setup::show))),
     limited(&SIGN_UP, form("/setup", "Makes the first account", h!(setup::submit))),
-    page("/login", "Sign-in page", h!(sign_in::show)),
+    limited(&BEGIN, page("/login", "Sign-in page", h!(sign_in::show))),
     limited(&SIGN_IN, form("/login", "Signs in with a passkey", h!(sign_in::submit))),
-    page("/interaction", "The step an authorization request waits for", h!(interaction::show)),
+    limited(
+        &BEGIN,
+        page("/interaction", "The step an authorization request waits for", h!(interaction::show)),
+    ),
     form("/interaction", "Takes the person's answer to that step", h!(interaction::answer)),
     Route {
         auth: Auth::UserPage,
@@ -264,9 +274,12 @@ pub static ROUTES: &[Route] = &[
     page("/logout", "Asks before signing out", h!(sign_out::show)),
     form("/logout", "Signs out", h!(sign_out::submit)),
     // OAuth and OpenID Connect
-    page("/authorize", "Authorization endpoint", h!(authorize::handle)),
-    Route { origin: Origin::Any, ..form("/authorize", "Authorization endpoint", h!(authorize::handle)) },
-    oauth(Verb::Post, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post)),
+    limited(&BEGIN, page("/authorize", "Authorization endpoint", h!(authorize::handle))),
+    limited(
+        &BEGIN,
+        Route { origin: Origin::Any, ..form("/authorize", "Authorization endpoint", h!(authorize::handle)) },
+    ),
+    limited(&TOKEN, oauth(Verb::Post, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post))),
     oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     oauth(Verb::Post, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     Route {

@@ -10,7 +10,7 @@ pub enum ContentSecurity {
     /// One of our pages. `form_action` are further sources that a POST from the page may end at: browsers
     /// apply `form-action` to the redirect after the POST too.
     Page {
-        /// Sources such as `https://app.example` or `com.example.app:`.
+        /// Sources such as `https:` or `com.example.app:`.
         form_action: Vec<String>,
     },
 }
@@ -35,23 +35,32 @@ impl ContentSecurity {
 const FIXED: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
     (
         "permissions-policy",
         "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()",
     ),
 ];
 
+/// Whether a page may be opened by another origin's page that keeps hold of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opener {
+    /// Apps open the sign-in in a popup and wait for it.
+    Kept,
+    /// Nobody has business with the page but the person.
+    Severed,
+}
+
 /// Adds the headers that every response carries.
-pub(crate) fn apply(headers: &mut HeaderMap, policy: &ContentSecurity, https: bool) {
+pub(crate) fn apply(headers: &mut HeaderMap, policy: &ContentSecurity, opener: Opener, https: bool) {
+    // `no-referrer` on a page would make browsers send `Origin: null` with its own forms. Other origins learn
+    // nothing either way.
+    let referrer = if *policy == ContentSecurity::Nothing { "no-referrer" } else { "same-origin" };
+    headers.insert(http::header::REFERRER_POLICY, HeaderValue::from_static(referrer));
+    if opener == Opener::Severed {
+        headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    }
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if matches!(policy, ContentSecurity::Page { .. }) {
-        // Under `no-referrer` browsers send `Origin: null` with our own forms (Fetch, "append a request Origin
-        // header"), which the same-origin check refuses. Other sites learn nothing either way.
-        headers.insert(http::header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     }
     if https {
         headers.insert(http::header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
@@ -68,7 +77,7 @@ mod tests {
 
     fn csp(policy: &ContentSecurity) -> String {
         let mut headers = HeaderMap::new();
-        apply(&mut headers, policy, false);
+        apply(&mut headers, policy, Opener::Severed, false);
         assert!(!headers.contains_key("strict-transport-security"));
         headers["content-security-policy"].to_str().unwrap().to_owned()
     }

@@ -1,6 +1,6 @@
 //! `GET /settings/account` and `POST /settings/account/passkeys`.
 
-use super::ceremony::{self, Begun};
+use super::ceremony::{self, Fresh};
 use crate::decide::session::is_fresh;
 use crate::failure::{Failure, Fault};
 use crate::flow::{body, frame};
@@ -32,18 +32,14 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
 async fn page(cx: &Cx, req: &Req, problem: Option<Problem>, status: StatusCode) -> Result<Resp, Failure> {
     let who = signed_in(cx)?;
     let user = &who.user;
-    let rows = cx.host.db.query(passkey::of_user(&user.id)).await?;
-    let passkeys = rows.iter().map(Passkey::from_row).collect::<Result<Vec<_>, _>>()?;
     let browser = http::browser(cx, req)?;
-    let begun: Option<Begun> = if is_fresh(&who, cx.now) {
-        let names = (user.username.as_str(), user.shown_name());
-        Some(
-            ceremony::begin_create(cx, &browser, challenge::Ceremony::Create, &user.id, names, &passkeys)
-                .await?,
-        )
-    } else {
-        None
-    };
+    let fresh = if is_fresh(&who, cx.now) { Some(Fresh::new(cx, Some(&user.id))?) } else { None };
+    let mut stmts = vec![passkey::of_user(&user.id)];
+    stmts.extend(fresh.as_ref().map(|f| f.insert(cx, &browser, challenge::Ceremony::Create)));
+    let rows = cx.host.db.batch(stmts).await?;
+    let passkeys = rows.iter().flatten().map(Passkey::from_row).collect::<Result<Vec<_>, _>>()?;
+    let names = (user.username.as_str(), user.shown_name());
+    let begun = fresh.map(|f| f.create(cx, &user.id, names, &passkeys)).transpose()?;
     let add = begun.as_ref().map_or(AddPasskey::ConfirmFirst(CONFIRM_URL), |begun| {
         AddPasskey::Ceremony(Ceremony {
             action: "/settings/account/passkeys",

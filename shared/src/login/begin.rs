@@ -7,7 +7,7 @@ use crate::store::session::{self, SignIn, Who};
 use ::http::HeaderMap;
 use proto::hash::sha256_b64;
 
-/// How a passkey signs in (RFC 8176 has no exact word; Pocket ID and FIDO say phishing-resistant).
+/// How a passkey signs in (RFC 8176 has no exact word; `phr`, phishing-resistant, is that of OpenID Connect EAP ACR Values).
 pub const AMR_PASSKEY: &str = "phr";
 
 /// A session about to begin.

@@ -1,5 +1,6 @@
 //! What both WebAuthn ceremonies share: challenges, options, and the expected values.
 
+use crate::db::Stmt;
 use crate::failure::{Failure, Fault};
 use crate::http::{Browser, Cx};
 use crate::pages::Problem;
@@ -23,50 +24,68 @@ pub struct Begun {
     pub options_json: String,
 }
 
-async fn remember(
-    cx: &Cx,
-    browser: &Browser,
-    ceremony: Ceremony,
-    challenge: &[u8; 32],
-    user_handle: Option<String>,
-    options: &impl Serialize,
-) -> Result<Begun, Failure> {
-    let row = Challenge { id: cx.host.random_token()?, challenge: b64::encode(challenge), user_handle };
-    cx.host.db.query(challenge::insert(&row, ceremony, &browser.hash, cx.now)).await?;
-    let options_json = serde_json::to_string(options).map_err(|_| Fault::Bug("options cannot be written"))?;
-    Ok(Begun { challenge_id: row.id, options_json })
+/// A challenge that is not stored yet.
+pub struct Fresh {
+    bytes: [u8; 32],
+    row: Challenge,
 }
 
-/// Begins a sign-in: any discoverable passkey of this relying party.
-///
-/// # Errors
-/// A fault.
-pub async fn begin_get(cx: &Cx, browser: &Browser) -> Result<Begun, Failure> {
-    let challenge = cx.host.random::<32>()?;
-    let options = PublicKeyCredentialRequestOptionsJSON::new(cx.host.settings.app_url.host(), &challenge);
-    remember(cx, browser, Ceremony::Get, &challenge, None, &options).await
-}
+impl Fresh {
+    /// Draws a challenge; a registration says for which account.
+    ///
+    /// # Errors
+    /// A fault if there is no randomness.
+    pub fn new(cx: &Cx, user_id: Option<&str>) -> Result<Self, Failure> {
+        let bytes = cx.host.random::<32>()?;
+        let row = Challenge {
+            id: cx.host.random_token()?,
+            challenge: b64::encode(bytes),
+            user_handle: user_id.map(str::to_owned),
+        };
+        Ok(Self { bytes, row })
+    }
 
-/// Begins a registration for an account that may not exist yet. The user handle is the account's id.
-///
-/// # Errors
-/// A fault.
-pub async fn begin_create(
-    cx: &Cx,
-    browser: &Browser,
-    ceremony: Ceremony,
-    user_id: &str,
-    (name, display_name): (&str, &str),
-    existing: &[Passkey],
-) -> Result<Begun, Failure> {
-    let challenge = cx.host.random::<32>()?;
-    let settings = &cx.host.settings;
-    let rp = RelyingParty { id: settings.app_url.host().to_owned(), name: settings.app_name.clone() };
-    let user = WebAuthnUser::new(user_id.as_bytes(), name, display_name);
-    let mut options = PublicKeyCredentialCreationOptionsJSON::new(rp, user, &challenge);
-    options.exclude_credentials =
-        existing.iter().map(|p| CredentialDescriptor::new(p.credential_id.clone(), Vec::new())).collect();
-    remember(cx, browser, ceremony, &challenge, Some(user_id.to_owned()), &options).await
+    /// Stores it, for one ceremony in one browser.
+    #[must_use]
+    pub fn insert(&self, cx: &Cx, browser: &Browser, ceremony: Ceremony) -> Stmt {
+        challenge::insert(&self.row, ceremony, &browser.hash, cx.now)
+    }
+
+    /// Options of a sign-in: any discoverable passkey of this relying party.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn get(self, cx: &Cx) -> Result<Begun, Failure> {
+        let options =
+            PublicKeyCredentialRequestOptionsJSON::new(cx.host.settings.app_url.host(), &self.bytes);
+        self.begun(&options)
+    }
+
+    /// Options of a registration for an account that may not exist yet. The user handle is the account's id.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn create(
+        self,
+        cx: &Cx,
+        user_id: &str,
+        (name, display_name): (&str, &str),
+        existing: &[Passkey],
+    ) -> Result<Begun, Failure> {
+        let settings = &cx.host.settings;
+        let rp = RelyingParty { id: settings.app_url.host().to_owned(), name: settings.app_name.clone() };
+        let user = WebAuthnUser::new(user_id.as_bytes(), name, display_name);
+        let mut options = PublicKeyCredentialCreationOptionsJSON::new(rp, user, &self.bytes);
+        options.exclude_credentials =
+            existing.iter().map(|p| CredentialDescriptor::new(p.credential_id.clone(), Vec::new())).collect();
+        self.begun(&options)
+    }
+
+    fn begun(self, options: &impl Serialize) -> Result<Begun, Failure> {
+        let options_json =
+            serde_json::to_string(options).map_err(|_| Fault::Bug("options cannot be written"))?;
+        Ok(Begun { challenge_id: self.row.id, options_json })
+    }
 }
 
 /// Hands the expected values of a ceremony with this challenge to `with`.

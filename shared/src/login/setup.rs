@@ -1,5 +1,6 @@
 //! `GET` and `POST /setup`: the first admin, once.
 
+use super::ceremony::Fresh;
 use super::{begin, ceremony};
 use crate::db::Stmt;
 use crate::decide::account_fields::{self, Fields};
@@ -36,8 +37,9 @@ async fn page(
     let browser = http::browser(cx, req)?;
     let user_id = cx.host.uuid()?;
     let name = if values.username.is_empty() { "admin" } else { values.username };
-    let begun =
-        ceremony::begin_create(cx, &browser, challenge::Ceremony::Setup, &user_id, (name, name), &[]).await?;
+    let fresh = Fresh::new(cx, Some(&user_id))?;
+    cx.host.db.query(fresh.insert(cx, &browser, challenge::Ceremony::Setup)).await?;
+    let begun = fresh.create(cx, &user_id, (name, name), &[])?;
     let html = pages::render(&SetupPage {
         frame: frame(cx, req),
         ceremony: Ceremony {

@@ -1,10 +1,11 @@
 //! `GET` and `POST /login`, and the sign-in step of `/interaction`.
 
+use super::ceremony::Fresh;
 use super::{begin, ceremony};
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::Standing;
 use crate::flow::{body, frame, query, response};
-use crate::http::{self, Cx, Req, Resp, respond};
+use crate::http::{self, Browser, Cx, Req, Resp, respond};
 use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage};
 use crate::ports::DbError;
 use crate::store::audit::{self, Event};
@@ -101,7 +102,9 @@ async fn page(
     status: StatusCode,
 ) -> Result<Resp, Failure> {
     let browser = http::browser(cx, req)?;
-    let begun = ceremony::begin_get(cx, &browser).await?;
+    let fresh = Fresh::new(cx, None)?;
+    cx.host.db.query(fresh.insert(cx, &browser, challenge::Ceremony::Get)).await?;
+    let begun = fresh.get(cx)?;
     let fresh_url = match destination {
         Destination::Interaction(id) => format!("/interaction?{}", render_query(&[("interaction", id)])),
         Destination::Path(path) if who.is_some() => {
@@ -181,7 +184,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if user.disabled {
         return Err(ErrorKind::Forbidden.into());
     }
-    signed_in(&cx, &req, &destination, (&passkey, &user), verified, who.as_ref()).await
+    signed_in(&cx, &req, &destination, (&passkey, &user), verified, (who.as_ref(), &browser)).await
 }
 
 fn stored(passkey: &Passkey) -> StoredCredential {
@@ -199,7 +202,7 @@ async fn signed_in(
     destination: &Destination,
     (passkey, user): (&Passkey, &User),
     verified: Authenticated,
-    current: Option<&Who>,
+    (current, browser): (Option<&Who>, &Browser),
 ) -> Result<Resp, Failure> {
     let begin = begin::begin(cx, req, &user.id, &passkey.id, current)?;
     let mut stmts = begin.stmts.clone();
@@ -212,6 +215,9 @@ async fn signed_in(
         verified.clone_suspected,
         cx.now,
     ));
+    if let Destination::Interaction(id) = destination {
+        stmts.push(interaction::authenticated(id, &browser.hash, &user.id));
+    }
     let data = json!({ "passkeyName": passkey.name });
     stmts.push(audit::record(Event::SignIn, &user.id, None, &data, cx, req)?);
     if verified.clone_suspected {

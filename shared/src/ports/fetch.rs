@@ -1,5 +1,5 @@
 //! Requests the server makes itself. Every one goes through this port, which guards against SSRF
-//! (`security.md` line 50).
+//! (`docs/SPECS.md`, security line 50).
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -69,10 +69,13 @@ pub fn consume(id: &str, ceremony: Ceremony, browser_hash: &str, now: UnixTime) 
     .bind(now)
 }
 
-/// Removes what expired.
+/// Removes some of what expired.
 #[must_use]
 pub fn sweep(now: UnixTime) -> Stmt {
-    Stmt::new("DELETE FROM webauthn_challenges WHERE expires_at <= ?1").bind(now)
+    Stmt::new(
+        "DELETE FROM webauthn_challenges WHERE id IN (SELECT id FROM webauthn_challenges WHERE expires_at <= ?1 LIMIT 1000) RETURNING id",
+    )
+    .bind(now)
 }
 
 /// Reads the row of [`consume`].

@@ -105,6 +105,12 @@ impl Client {
         self.refresh_token_duration_minutes.saturating_mul(60)
     }
 
+    /// The longest that anything issued to the client lives, in seconds.
+    #[must_use]
+    pub fn longest_lifetime_s(&self) -> i64 {
+        self.access_token_lifetime_s().max(self.refresh_token_lifetime_s())
+    }
+
     fn bind_editable(&self, stmt: Stmt, now: UnixTime) -> Stmt {
         stmt.bind(&self.id)
             .bind(&self.name)

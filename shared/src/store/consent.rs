@@ -1,38 +1,56 @@
-//! What a person has agreed to share with a client.
+//! What a person has agreed to share with a client, and where it may be sent.
 
 use super::{list_from_text, list_to_text};
 use crate::db::{Rows, Stmt};
 use crate::ports::DbError;
 use proto::time::UnixTime;
 
+/// A consent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Scopes agreed to.
+    pub scope: Vec<String>,
+    /// Hosts (or schemes of apps without one) that answers were sent to when the person agreed.
+    pub redirect_hosts: Vec<String>,
+}
+
 /// The consent of the signed-in person (by session cookie) to a client.
 #[must_use]
 pub fn of_session(secret_hash: Option<&str>, client_id: &str) -> Stmt {
     Stmt::new(
-        "SELECT k.scope FROM consents k JOIN sessions s ON s.user_id = k.user_id \
+        "SELECT k.scope, k.redirect_hosts FROM consents k JOIN sessions s ON s.user_id = k.user_id \
          WHERE s.secret_hash = ?1 AND k.client_id = ?2",
     )
     .bind(secret_hash.unwrap_or(""))
     .bind(client_id)
 }
 
-/// Reads the scope list of a consent row; `None` if there is no consent.
+/// Reads a consent row; `None` if there is no consent.
 ///
 /// # Errors
 /// [`DbError::Inconsistent`].
-pub fn read(rows: &Rows) -> Result<Option<Vec<String>>, DbError> {
-    rows.first().map(|row| list_from_text("consents", &row.text("scope")?)).transpose()
+pub fn read(rows: &Rows) -> Result<Option<Consent>, DbError> {
+    rows.first()
+        .map(|row| {
+            Ok(Consent {
+                scope: list_from_text("consents", &row.text("scope")?)?,
+                redirect_hosts: list_from_text("consents", &row.text("redirect_hosts")?)?,
+            })
+        })
+        .transpose()
 }
 
-/// Stores a consent: the scopes given, merged by the caller with those given before.
+/// Stores a consent: what is given now, merged by the caller with what was given before.
 #[must_use]
-pub fn put(user_id: &str, client_id: &str, scope: &[String], now: UnixTime) -> Stmt {
+pub fn put(user_id: &str, client_id: &str, consent: &Consent, now: UnixTime) -> Stmt {
     Stmt::new(
-        "INSERT INTO consents (user_id, client_id, scope, created_at, last_used_at) VALUES (?1, ?2, ?3, ?4, ?4) \
-         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, last_used_at = excluded.last_used_at",
+        "INSERT INTO consents (user_id, client_id, scope, redirect_hosts, created_at, last_used_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, \
+         redirect_hosts = excluded.redirect_hosts, last_used_at = excluded.last_used_at",
     )
     .bind(user_id)
     .bind(client_id)
-    .bind(list_to_text(scope))
+    .bind(list_to_text(&consent.scope))
+    .bind(list_to_text(&consent.redirect_hosts))
     .bind(now)
 }

@@ -356,8 +356,9 @@ pub fn consent(by: By<'_>) -> Stmt {
     )
 }
 
-/// Removes grants whose last token has expired, with their codes and refresh tokens.
+/// Removes some of the grants whose last token has expired, with their codes and refresh tokens.
 #[must_use]
 pub fn sweep(now: UnixTime) -> Stmt {
-    Stmt::new("DELETE FROM grants WHERE expires_at <= ?1").bind(now)
+    Stmt::new("DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at <= ?1 LIMIT 1000) RETURNING id")
+        .bind(now)
 }

@@ -20,6 +20,8 @@ pub struct Interaction {
     pub request: String,
     /// Who chose the account or gave consent, if somebody has.
     pub user_id: Option<String>,
+    /// Who authenticated for this interaction, after it began.
+    pub authenticated_user_id: Option<String>,
     /// When that person chose this account.
     pub account_selected_at: Option<UnixTime>,
     /// When that person gave consent.
@@ -35,6 +37,7 @@ impl Interaction {
             browser_hash: row.text("browser_hash")?,
             request: row.text("request")?,
             user_id: row.opt_text("interaction_user_id")?,
+            authenticated_user_id: row.opt_text("authenticated_user_id")?,
             account_selected_at: row.opt_time("account_selected_at")?,
             consented_at: row.opt_time("consented_at")?,
             created_at: row.time("interaction_created_at")?,
@@ -61,7 +64,7 @@ pub fn insert(i: &Interaction, client_id: &str) -> Stmt {
 #[must_use]
 pub fn with_client(id: &str, now: UnixTime) -> Stmt {
     Stmt::new(concat!(
-        "SELECT i.id AS interaction_id, i.browser_hash, i.request, i.user_id AS interaction_user_id, \
+        "SELECT i.id AS interaction_id, i.browser_hash, i.request, i.user_id AS interaction_user_id, i.authenticated_user_id, \
          i.account_selected_at, i.consented_at, i.created_at AS interaction_created_at, ",
         client_columns!(),
         " FROM interactions i JOIN clients c ON c.id = i.client_id WHERE i.id = ?1 AND i.expires_at > ?2"
@@ -82,7 +85,7 @@ pub fn read_with_client(rows: &Rows) -> Result<Option<(Interaction, Client)>, Db
 #[must_use]
 pub fn consent(id: &str, secret_hash: Option<&str>) -> Stmt {
     Stmt::new(
-        "SELECT k.scope FROM consents k JOIN interactions i ON i.client_id = k.client_id \
+        "SELECT k.scope, k.redirect_hosts FROM consents k JOIN interactions i ON i.client_id = k.client_id \
          JOIN sessions s ON s.user_id = k.user_id WHERE i.id = ?1 AND s.secret_hash = ?2",
     )
     .bind(id)
@@ -110,6 +113,16 @@ pub fn membership_of_client(client_id: &str, secret_hash: Option<&str>) -> Stmt 
     )
     .bind(client_id)
     .bind(secret_hash.unwrap_or(""))
+}
+
+/// Notes who has just authenticated for the interaction, in the browser that began it. One that is gone meanwhile
+/// is no reason to refuse the sign-in.
+#[must_use]
+pub fn authenticated(id: &str, browser_hash: &str, user_id: &str) -> Stmt {
+    Stmt::new("UPDATE interactions SET authenticated_user_id = ?3 WHERE id = ?1 AND browser_hash = ?2")
+        .bind(id)
+        .bind(browser_hash)
+        .bind(user_id)
 }
 
 /// Notes that the person chose to go on with this account. Another person's consent is forgotten.
@@ -141,8 +154,11 @@ pub fn finish(id: &str) -> Stmt {
     Stmt::new("DELETE FROM interactions WHERE id = ?1").bind(id).one()
 }
 
-/// Removes what expired.
+/// Removes some of what expired.
 #[must_use]
 pub fn sweep(now: UnixTime) -> Stmt {
-    Stmt::new("DELETE FROM interactions WHERE expires_at <= ?1").bind(now)
+    Stmt::new(
+        "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at <= ?1 LIMIT 1000) RETURNING id",
+    )
+    .bind(now)
 }

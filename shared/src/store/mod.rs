@@ -7,6 +7,7 @@ pub mod client;
 pub mod consent;
 pub mod grant;
 pub mod interaction;
+pub mod origin;
 pub mod passkey;
 pub mod session;
 pub mod signing_key;

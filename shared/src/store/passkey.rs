@@ -131,11 +131,12 @@ pub fn of_user(user_id: &str) -> Stmt {
     .bind(user_id)
 }
 
-/// Records a use: counter, backup state, time, and whether a clone is suspected.
+/// Records a use: counter (which only grows, whoever saves last), backup state, time, and whether a clone is
+/// suspected.
 #[must_use]
 pub fn used(id: &str, sign_count: u32, backup_state: bool, clone_suspected: bool, now: UnixTime) -> Stmt {
     Stmt::new(
-        "UPDATE passkeys SET sign_count = ?2, backup_state = ?3, last_used_at = ?4, \
+        "UPDATE passkeys SET sign_count = CASE WHEN sign_count < ?2 THEN ?2 ELSE sign_count END, backup_state = ?3, last_used_at = ?4, \
          clone_suspected_at = COALESCE(?5, clone_suspected_at) WHERE id = ?1",
     )
     .bind(id)

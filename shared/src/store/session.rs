@@ -148,3 +148,15 @@ pub fn end(id: &str, now: UnixTime) -> Vec<Stmt> {
         .bind(now),
     ]
 }
+
+/// How long an ended or expired session stays for the records, in seconds (30 days).
+const KEPT_S: i64 = 2_592_000;
+
+/// Removes some of the sessions that ended long ago.
+#[must_use]
+pub fn sweep(now: UnixTime) -> Stmt {
+    Stmt::new(
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ?1 LIMIT 1000) RETURNING id",
+    )
+    .bind(now.plus(-KEPT_S))
+}

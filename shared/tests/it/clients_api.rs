@@ -312,7 +312,7 @@ async fn s48_secrets_are_shown_once_and_to_admins_only() {
     let app =
         App::register(&ada, json!({ "callbackURLs": [CALLBACK], "launchURL": "https://app.example/" })).await;
     let secret = app.secret.clone().unwrap();
-    assert_eq!(secret.len(), 43);
+    assert_eq!(secret.len(), 32);
     let path = format!("{PATH}/{}", app.id);
     for shown in [PATH.to_owned(), path.clone(), format!("{path}/secrets"), format!("{path}/meta")] {
         let answer = ada.browser.get(&shown).await;

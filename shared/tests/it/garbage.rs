@@ -179,9 +179,9 @@ async fn s60_garbage_in_every_place_of_every_route_is_no_fault() {
     let inner = world.host.db.clone();
     let w = world.another_node(|host| host.db = Arc::new(Strict(inner)));
     let cookie = format!(
-        "__Host-session={}; __Host-browser={}",
+        "__Host-latchkey_session={}; __Host-latchkey_browser={}",
         ada.session().unwrap(),
-        ada.browser.cookie("__Host-browser").unwrap()
+        ada.browser.cookie("__Host-latchkey_browser").unwrap()
     );
     let bits = bits();
     let mut noise = Noise(0x5eed);
@@ -249,7 +249,7 @@ async fn s60_each_parameter_of_each_endpoint_takes_garbage() {
     let app = App::register(&ada, json!({ "isPublic": true })).await;
     let inner = world.host.db.clone();
     let w = world.another_node(|host| host.db = Arc::new(Strict(inner)));
-    let cookie = format!("__Host-session={}", ada.session().unwrap());
+    let cookie = format!("__Host-latchkey_session={}", ada.session().unwrap());
     for bit in bits() {
         for (name, _) in
             app.params(&[("prompt", "x"), ("max_age", "x"), ("id_token_hint", "x"), ("login_hint", "x")])
@@ -343,7 +343,7 @@ async fn s60_a_store_that_fails_is_an_error_in_the_right_shape() {
     let ada = Person::setup(&w).await;
     let app = App::register(&ada, json!({})).await;
     let broken = w.another_node(|host| host.db = Arc::new(Broken));
-    let cookie = format!("__Host-session={}", ada.session().unwrap());
+    let cookie = format!("__Host-latchkey_session={}", ada.session().unwrap());
     let get = async |path: &str| broken.request(request(Method::GET, path, &[("cookie", &cookie)], "")).await;
     for path in ["/", "/login", "/setup", "/settings/account", "/logout", &app.ask(&[])] {
         let answer = get(path).await;

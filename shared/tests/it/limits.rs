@@ -18,6 +18,12 @@ async fn each_route_counts_in_its_bucket() {
         let want = match (route.method.as_str(), route.path) {
             ("POST", "/setup") => "signup",
             ("POST", "/login" | "/settings/account/passkeys") => "webauthn-login",
+            ("POST", "/api/oidc/token") => "token",
+            (_, "/authorize") | ("GET", "/setup" | "/login" | "/interaction") => "begin",
+            (_, "/healthz") => {
+                assert_eq!(w.limit.take_checks(), []);
+                continue;
+            }
             _ => "api",
         };
         assert_eq!(w.limit.take_checks(), [(want, "unknown".to_owned())], "{}", route.path);
@@ -37,7 +43,7 @@ async fn s45_addresses_are_counted_folded() {
         let mut get = request(Method::GET, "/login", &[("x-forwarded-for", "198.51.100.7")], "");
         get.extensions_mut().insert(Peer { ip: Some(ip.parse().unwrap()), ..Peer::default() });
         w.request(get).await;
-        assert_eq!(w.limit.take_checks(), [("api", key.to_owned())], "{ip}");
+        assert_eq!(w.limit.take_checks(), [("begin", key.to_owned())], "{ip}");
     }
 }
 
@@ -45,10 +51,10 @@ async fn s45_addresses_are_counted_folded() {
 async fn a_refusal_says_when_to_come_back() {
     let w = World::new().await;
     let ada = Person::setup(&w).await;
-    for bucket in ["api", "signup", "webauthn-login"] {
+    for bucket in ["api", "begin", "token", "signup", "webauthn-login"] {
         w.limit.set(bucket, Ok(Verdict::Refused { retry_after_s: 37 }));
     }
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|r| r.path != "/healthz") {
         let method: Method = route.method.as_str().parse().unwrap();
         let path = route.path.replace(['{', '}'], "");
         let answer = ada.browser.send(request(method, &path, &[], "")).await;
@@ -66,8 +72,8 @@ async fn a_refusal_says_when_to_come_back() {
 #[tokio::test]
 async fn s45_a_broken_limiter_closes_the_sign_in_routes_alone() {
     let w = World::new().await;
-    let mut ada = Person::setup(&w).await;
-    for bucket in ["api", "signup", "webauthn-login"] {
+    let ada = Person::setup(&w).await;
+    for bucket in ["api", "begin", "token", "signup", "webauthn-login"] {
         w.limit.set(bucket, Err(LimitError("broken".to_owned())));
     }
     assert_eq!(ada.browser.get("/api/users/me").await.status(), 200);
@@ -75,7 +81,9 @@ async fn s45_a_broken_limiter_closes_the_sign_in_routes_alone() {
         let answer = ada.browser.post_form(path, &[]).await;
         assert_eq!((page(&answer), field(&answer, "retry-after")), ((429, "error".into()), "1"), "{path}");
     }
-    assert_eq!(ada.sign_in().await.status(), 429);
+    for path in ["/login", "/authorize", "/interaction"] {
+        assert_eq!(ada.browser.get(path).await.status(), 429, "{path}");
+    }
 }
 
 #[tokio::test]

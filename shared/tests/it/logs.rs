@@ -69,7 +69,7 @@ async fn s57_no_secret_of_a_whole_day_is_in_any_line() {
 
     let mut ada = Person::setup(&w).await;
     secrets.extend(ada.session());
-    secrets.extend(ada.browser.cookie("__Host-browser"));
+    secrets.extend(ada.browser.cookie("__Host-latchkey_browser"));
     let app = App::register(&ada, json!({ "logoutCallbackURLs": ["https://app.example/bye"] })).await;
     secrets.extend(app.secret.clone());
     let marks = [
@@ -131,7 +131,7 @@ async fn s57_no_secret_of_a_whole_day_is_in_any_line() {
     secrets.push("secret-in-query".into());
     let odd = [
         ("host", "evil.example"),
-        ("cookie", "__Host-session=secret-cookie"),
+        ("cookie", "__Host-latchkey_session=secret-cookie"),
         ("user-agent", "secret-agent"),
     ];
     w.request(request(Method::GET, "/login", &odd, "")).await;

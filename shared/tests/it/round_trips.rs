@@ -75,6 +75,6 @@ async fn the_first_page_of_all_is_one_batch() {
     assert_eq!(batches(&w, w.request(wrong_host)).await.0, 0);
     assert_eq!(batches(&w, w.browser().get("/api/users/me")).await.0, 0);
     let nobody = w.browser();
-    nobody.set_cookie("__Host-session", &"x".repeat(4000));
+    nobody.set_cookie("__Host-latchkey_session", &"x".repeat(4000));
     assert_eq!(batches(&w, nobody.get("/api/users/me")).await.0, 0);
 }

@@ -52,7 +52,7 @@ fn is_same_origin(route: &Route) -> bool {
     format!("{:?}", route.origin) == "Same"
 }
 
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "SELECT * FROM must",
     "SELECT * FROM instance",
     "SELECT * FROM settings",
@@ -64,6 +64,7 @@ const TABLES: [&str; 20] = [
     "SELECT * FROM webauthn_challenges",
     "SELECT * FROM sessions",
     "SELECT * FROM clients",
+    "SELECT * FROM client_origins",
     "SELECT * FROM client_secrets",
     "SELECT * FROM client_allowed_groups",
     "SELECT * FROM consents",
@@ -103,7 +104,7 @@ async fn every_route_that_is_not_public_refuses_the_anonymous() {
         for cookie in [None, Some("made-up")] {
             let nobody = w.browser();
             if let Some(cookie) = cookie {
-                nobody.set_cookie("__Host-session", cookie);
+                nobody.set_cookie("__Host-latchkey_session", cookie);
             }
             let answer = scene.send(&nobody, route, &[]).await;
             let name = Scene::name(route);
@@ -258,7 +259,6 @@ fn assert_guarded(answer: &Answer, name: &str, ids: &mut BTreeSet<String>) {
         ("x-frame-options", "DENY"),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", policy),
-        ("cross-origin-opener-policy", "same-origin"),
         ("strict-transport-security", "max-age=31536000"),
         (
             "permissions-policy",
@@ -324,15 +324,20 @@ async fn s58_cors_is_where_the_column_says_and_never_with_cookies() {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
         "/api/oidc/end-session",
-        "/api/oidc/token",
-        "/api/oidc/userinfo",
     ];
     assert_eq!(open, want.into());
+    let registered: BTreeSet<&str> =
+        ROUTES.iter().filter(|r| r.cors == Cors::Registered).map(|r| r.path).collect();
+    assert_eq!(registered, ["/api/oidc/token", "/api/oidc/userinfo"].into());
     for route in ROUTES {
         let name = Scene::name(route);
-        let is_open = route.cors == Cors::Any;
-        for (origin, allowed) in [("https://other.example", "*"), ("null", ""), (World::APP_URL, "*")] {
-            let want = if is_open { allowed } else { "" };
+        let is_open = route.cors != Cors::None;
+        for origin in ["https://other.example", "null", World::APP_URL, "https://app.example"] {
+            let want = match (route.cors, origin) {
+                (Cors::None, _) | (Cors::Any, "null") => "",
+                (Cors::Any, _) | (Cors::Registered, "https://app.example") => "*",
+                (Cors::Registered, _) => "",
+            };
             let answer = scene.send(&scene.ada.browser, route, &[("origin", origin)]).await;
             assert_eq!(field(&answer, "access-control-allow-origin"), want, "{name} {origin}");
             assert_eq!(field(&answer, "access-control-allow-credentials"), "", "{name}");
@@ -370,9 +375,7 @@ async fn unknown_paths_are_404_in_the_shape_of_their_neighbours() {
             assert_eq!(json_of(&answer)["error"], "API endpoint not found");
             assert_eq!(json_of(&answer)["request_id"], field(&answer, "x-request-id"));
         }
-        for path in
-            ["/nope", "/login/", "/Login", "/settings", "/api", "/__test/clock", "//login", "/%2e%2e/login"]
-        {
+        for path in ["/nope", "/Login", "/settings", "/api", "/__test/clock", "//login", "/%2e%2e/login"] {
             assert_eq!(page(&browser.get(path).await), (404, "error".into()), "{path}");
         }
     }

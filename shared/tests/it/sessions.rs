@@ -13,15 +13,15 @@ async fn s39_cookies_are_locked_to_this_host() {
     let w = World::new().await;
     let mut bob = Person::join(&w, "bob", 2).await;
     let page_ = bob.browser.get("/login").await;
-    let browser = bob.browser.cookie("__Host-browser").unwrap();
+    let browser = bob.browser.cookie("__Host-latchkey_browser").unwrap();
     let attributes = "Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax";
-    assert_eq!(set_cookies(page_.headers()), [format!("__Host-browser={browser}; {attributes}")]);
+    assert_eq!(set_cookies(page_.headers()), [format!("__Host-latchkey_browser={browser}; {attributes}")]);
     let answer = bob.answer(&page_).await;
     let session = bob.session().unwrap();
-    assert_eq!(set_cookies(answer.headers()), [format!("__Host-session={session}; {attributes}")]);
+    assert_eq!(set_cookies(answer.headers()), [format!("__Host-latchkey_session={session}; {attributes}")]);
     assert_eq!((browser.len(), session.len()), (43, 43));
     let answer = bob.browser.post_form("/logout", &[]).await;
-    let gone = "__Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax";
+    let gone = "__Host-latchkey_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax";
     assert_eq!(set_cookies(answer.headers()), [gone]);
 }
 
@@ -30,19 +30,19 @@ async fn over_plain_http_cookies_have_plain_names() {
     let w = World::with(&[("APP_URL", "http://localhost:1411")]).await;
     let browser = w.browser();
     let answer = set_up(&w, &browser, &mut SoftAuthenticator::new(1)).await;
-    let session = browser.cookie("session").unwrap();
+    let session = browser.cookie("latchkey_session").unwrap();
     let attributes = "Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax";
-    assert_eq!(set_cookies(answer.headers()), [format!("session={session}; {attributes}")]);
+    assert_eq!(set_cookies(answer.headers()), [format!("latchkey_session={session}; {attributes}")]);
     assert_eq!(field(&answer, "strict-transport-security"), "");
     assert_eq!(browser.get("/api/users/me").await.status(), 200);
     // a cookie with the prefix is not ours here, and one without is not ours on https
     let other = w.browser();
-    other.set_cookie("__Host-session", &session);
+    other.set_cookie("__Host-latchkey_session", &session);
     assert_eq!(other.get("/api/users/me").await.status(), 401);
     let w = World::new().await;
     let ada = Person::setup(&w).await;
     let thief = w.browser();
-    thief.set_cookie("session", &ada.session().unwrap());
+    thief.set_cookie("latchkey_session", &ada.session().unwrap());
     assert_eq!(thief.get("/api/users/me").await.status(), 401);
 }
 
@@ -51,7 +51,7 @@ async fn s39_the_cookie_is_new_at_each_sign_in_and_the_old_one_is_dead() {
     let w = World::new().await;
     let mut bob = Person::join(&w, "bob", 2).await;
     // a planted cookie does not become the session
-    bob.browser.set_cookie("__Host-session", "planted");
+    bob.browser.set_cookie("__Host-latchkey_session", "planted");
     bob.sign_in().await;
     let first = bob.session().unwrap();
     assert_ne!(first, "planted");
@@ -65,14 +65,14 @@ async fn s39_the_cookie_is_new_at_each_sign_in_and_the_old_one_is_dead() {
     let now = w.host.clock.now().0.to_string();
     assert_eq!(rows(&w, session).await, [[sid.as_str(), &now, "-"]]);
     let thief = w.browser();
-    thief.set_cookie("__Host-session", &first);
+    thief.set_cookie("__Host-latchkey_session", &first);
     assert_eq!(thief.get("/api/users/me").await.status(), 401);
     assert_eq!(bob.browser.get("/api/users/me").await.status(), 200);
     // only the hash is stored
     let everything = format!("{:?}", rows(&w, Stmt::new("SELECT * FROM sessions")).await);
     assert!(!everything.contains(&second) && everything.contains(&proto::hash::sha256_b64(&second)));
     // planted beside the true one, neither counts
-    let both = format!("__Host-session=planted; __Host-session={second}");
+    let both = format!("__Host-latchkey_session=planted; __Host-latchkey_session={second}");
     let answer = w.request(request(Method::GET, "/api/users/me", &[("cookie", &both)], "")).await;
     assert_eq!(answer.status(), 401);
 }
@@ -89,7 +89,7 @@ async fn s39_another_persons_sign_in_ends_the_first_session() {
     ada.sign_in().await;
     assert_eq!(json_of(&ada.browser.get("/api/users/me").await)["username"], "bob");
     let thief = w.browser();
-    thief.set_cookie("__Host-session", &cookie);
+    thief.set_cookie("__Host-latchkey_session", &cookie);
     assert_eq!(thief.get("/api/users/me").await.status(), 401);
     assert_eq!(userinfo(&w, &tokens["access_token"]).await.status(), 401);
     let ended = Stmt::new(

@@ -44,7 +44,7 @@ async fn s46_setup_is_dead_once_somebody_has_an_account() {
     assert_eq!(page(&late.get("/setup").await), (404, "error".into()));
     assert_eq!(page(&form.send(&late).await), (404, "error".into()));
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM users").await, "1");
-    assert_eq!(late.cookie("__Host-session"), None);
+    assert_eq!(late.cookie("__Host-latchkey_session"), None);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn s46_twenty_setups_at_once_make_one_admin() {
     {
         assert_eq!(cell(&w, table).await, "1", "{table}");
     }
-    assert_eq!(browsers.iter().filter(|b| b.cookie("__Host-session").is_some()).count(), 1);
+    assert_eq!(browsers.iter().filter(|b| b.cookie("__Host-latchkey_session").is_some()).count(), 1);
 }
 
 #[tokio::test]

@@ -319,7 +319,7 @@ impl<'w> Person<'w> {
 
     /// The value of the session cookie.
     pub(crate) fn session(&self) -> Option<String> {
-        self.browser.cookie("__Host-session")
+        self.browser.cookie("__Host-latchkey_session")
     }
 }
 

@@ -151,7 +151,7 @@ async fn s25_only_access_tokens_count() {
     // the other way round: tokens are no session
     for token in [access, tokens["id_token"].as_str().unwrap()] {
         let thief = w.browser();
-        thief.set_cookie("__Host-session", token);
+        thief.set_cookie("__Host-latchkey_session", token);
         assert_eq!(thief.get("/api/users/me").await.status(), 401);
         let bearer = format!("Bearer {token}");
         let api = w.request(request(Method::GET, "/api/users/me", &[("authorization", &bearer)], "")).await;

@@ -6,7 +6,7 @@ use crate::time::UnixTime;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-/// The value of the `type` claim, by which Pocket ID's consumers know an ID token.
+/// The value of the `type` claim, by which some clients know an ID token.
 pub const TYPE: &str = "id-token";
 
 /// Everything an ID token says.

@@ -120,19 +120,6 @@ impl fmt::Debug for RedirectUri {
     }
 }
 
-/// The source expression that lets a form's answer go to `uri` under `form-action` (CSP Level 3 §2.3.1):
-/// `https://app.example:8443` for web addresses, `app.immich:` for other schemes. IPv6 addresses have no
-/// expression in that grammar and give their scheme alone.
-#[must_use]
-pub fn origin_for_csp(uri: &RedirectUri) -> String {
-    let url = uri.url();
-    let scheme = url.scheme();
-    match url.host() {
-        Some(Host::Domain(_) | Host::Ipv4(_)) if is_web(url) => url.origin().ascii_serialization(),
-        _ => format!("{scheme}:"),
-    }
-}
-
 /// A path on our own origin to go on to, or `None` if a browser could read `text` as anything else: it starts
 /// with one `/`, holds no backslash, white space or control character, and stays on its base when resolved.
 #[must_use]

@@ -6,6 +6,7 @@ use crate::failure::{Failure, Fault};
 use crate::host::Host;
 use crate::ports::DbError;
 use crate::store::client::Client;
+use crate::store::origin;
 use proto::time::UnixTime;
 
 /// Checks and stores a new client. Without an id of its own it gets a UUID.
@@ -23,7 +24,9 @@ pub async fn new_client(
         None => host.uuid()?,
     };
     let client = input.apply(Client::blank(id, now))?;
-    match host.db.query(client.insert(created_by_id, now)).await {
+    let mut stmts = vec![client.insert(created_by_id, now)];
+    stmts.extend(origin::replace(&client));
+    match host.db.batch(stmts).await {
         Ok(_) => Ok(client),
         Err(DbError::Unique(_)) => Err(ApiError::ClientIdTaken.into()),
         Err(error) => Err(Fault::from(error).into()),

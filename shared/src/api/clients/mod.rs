@@ -11,11 +11,12 @@ pub use secrets::{create_secret, delete_secret, list_secrets, new_secret};
 use super::error::ApiError;
 use super::json;
 use super::paging::{Listing, Page};
+use crate::db::Rows;
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp, respond};
 use crate::ports::DbError;
 use crate::store::client::{self, Client, ClientSecret, Order};
-use crate::store::{load, save};
+use crate::store::{load, origin, save};
 use ::http::StatusCode;
 #[cfg(test)]
 pub(super) use dto::SecretDto;
@@ -37,19 +38,25 @@ pub async fn list(cx: Cx, req: Req) -> Result<Resp, Failure> {
         (Some("name"), true) => Order::NameDescending,
         _ => Order::NameAscending,
     };
-    let total = match cx.host.db.query(client::count(&pattern)).await?.first() {
-        Some(row) => row.int("n")?,
-        None => 0,
+    let read = async |offset: i64| {
+        load(
+            &*cx.host.db,
+            [
+                client::count(&pattern),
+                client::page(&pattern, order, listing.limit, offset),
+                client::secrets_of_page(&pattern, order, listing.limit, offset),
+            ],
+        )
+        .await
     };
-    let window = listing.window(total);
-    let [rows, secrets] = load(
-        &*cx.host.db,
-        [
-            client::page(&pattern, order, listing.limit, window.offset),
-            client::secrets_of_page(&pattern, order, listing.limit, window.offset),
-        ],
-    )
-    .await?;
+    let total = |rows: &Rows| rows.first().map_or(Ok(0), |row| row.int("n"));
+    let [mut count, mut rows, mut secrets] = read(listing.offset()).await?;
+    let window = listing.window(total(&count)?);
+    if window.offset != listing.offset() {
+        // A page behind the last one is the last one.
+        [count, rows, secrets] = read(window.offset).await?;
+    }
+    let window = listing.window(total(&count)?);
     let mut by_client: BTreeMap<String, Vec<ClientSecret>> = BTreeMap::new();
     for row in &secrets {
         by_client.entry(row.text("client_id")?).or_default().push(ClientSecret::from_row(row)?);
@@ -111,6 +118,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let (before, secrets) = find(&cx, &json::id(&req, "id")).await?;
     let client = input.apply(before.clone())?;
     let mut stmts = vec![client.update(cx.now)];
+    stmts.extend(origin::replace(&client));
     if !client.is_group_restricted && before.is_group_restricted {
         stmts.push(client::clear_allowed_groups(&client.id));
     }

@@ -67,7 +67,7 @@ pub fn new_secret(host: &Host, now: UnixTime, input: SecretInput) -> Result<(Cli
             return Err(invalid("secret", "too_long", "must be at most 512 characters long"));
         }
         Some(own) => own,
-        None => host.random_token()?,
+        None => host.alphanumeric()?,
     };
     let expires_at = match input.expires_at.as_deref() {
         Some(text) => match UnixTime::parse_rfc3339(text) {

@@ -11,6 +11,7 @@ use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
+use crate::store::client::Client;
 use crate::store::grant::{self, By, Grant, RefreshState, RefreshToken};
 use crate::store::user::User;
 use crate::store::{client, load, save};
@@ -68,7 +69,7 @@ pub(super) async fn exchange(
     let tokens = issue::tokens(cx, &basis).await?;
     let successor = match turn {
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,
-        Turn::Rotate => rotate(cx, token, &token_hash, &grant.id, client.refresh_token_lifetime_s()).await?,
+        Turn::Rotate => rotate(cx, token, &token_hash, &grant.id, &client).await?,
     };
     Ok(tokens.respond(&successor)?)
 }
@@ -78,19 +79,19 @@ async fn rotate(
     token: &str,
     token_hash: &str,
     grant_id: &str,
-    lifetime_s: i64,
+    client: &Client,
 ) -> Result<String, Failure> {
     let successor = cx.host.random_token()?;
     let sealed =
         hash::seal(&sealing_key(token), cx.host.random()?, &sealed_for(token_hash), successor.as_bytes())
             .map_err(|_| Fault::Sealed("refresh token"))?;
-    let expires_at = cx.now.plus(lifetime_s);
+    let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
     let saved = save(
         &*cx.host.db,
         vec![
             grant::use_refresh(token_hash, &sealed, cx.now),
             grant::insert_refresh(&sha256_b64(&successor), grant_id, cx.now, expires_at),
-            grant::extend(grant_id, expires_at),
+            grant::extend(grant_id, cx.now.plus(client.longest_lifetime_s())),
         ],
     )
     .await;

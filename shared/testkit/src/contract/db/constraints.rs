@@ -31,8 +31,8 @@ pub(super) async fn unique(cx: &Cx) -> Outcome {
         DbError::Unique("users.email".to_owned()),
     )?;
     let consent = Stmt::new(
-        "INSERT INTO consents (user_id, client_id, scope, created_at, last_used_at)
-         VALUES (?1, ?1, 'openid', 0, 0)",
+        "INSERT INTO consents (user_id, client_id, scope, redirect_hosts, created_at, last_used_at)
+         VALUES (?1, ?1, '[]', '[]', 0, 0)",
     )
     .bind(cx.id("unique"));
     cx.batch(vec![cx.client("unique"), consent.clone()]).await?;
