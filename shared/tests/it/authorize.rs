@@ -411,3 +411,24 @@ async fn s62_no_implicit_no_password_no_tokens_in_addresses() {
     let names: Vec<String> = response_params(&answer, CALLBACK).into_keys().collect();
     assert_eq!(names, ["code", "iss", "state"]);
 }
+
+#[tokio::test]
+async fn a_form_that_an_app_posts_is_asked_for_again_with_cookies() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    // SameSite=Lax: the browser keeps its cookies back
+    let foreign =
+        [("content-type", FORM), ("origin", "https://app.example"), ("sec-fetch-site", "cross-site")];
+    let body = encode_owned(&app.params(&[]));
+    let answer = w.request(request(Method::POST, "/authorize", &foreign, &body)).await;
+    let again = location(&answer).to_owned();
+    assert!(again.starts_with("/authorize?") && set_cookies(answer.headers()).is_empty(), "{answer:?}");
+    let answer = ada.browser.get(&again).await;
+    let params = response_params(&answer, CALLBACK);
+    assert_eq!((params["state"].as_str(), params.contains_key("code")), ("st4te", true));
+    // what is wrong with it is said at once
+    let twice = format!("{body}&state=x");
+    let answer = w.request(request(Method::POST, "/authorize", &foreign, &twice)).await;
+    assert_eq!(page(&answer), (400, "error".into()));
+}

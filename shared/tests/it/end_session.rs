@@ -3,6 +3,7 @@
 use crate::stage::*;
 use http::Method;
 use serde_json::json;
+use shared::db::Stmt;
 use testkit::World;
 
 const AFTER: &str = "https://app.example/bye";
@@ -38,6 +39,8 @@ async fn s40_a_hint_of_this_session_ends_it() {
     assert_eq!(ada.session(), None);
     assert!(!is_signed_in(&ada).await);
     assert_eq!(cell(&w, "SELECT revoked_reason FROM grants").await, "session_ended");
+    let entry = Stmt::new("SELECT user_id, client_id, data FROM audit_events WHERE event = 'SIGN_OUT'");
+    assert_eq!(rows(&w, entry).await, [[&ada.id, &app.id, r#"{"clientName":"Photos"}"#]]);
 
     // POST is as good as GET
     let tokens = ada.tokens(&app, &[]).await;
@@ -171,4 +174,19 @@ async fn the_sign_out_page_may_lead_to_the_app() {
     let page_ = ada.browser.get(&path).await;
     assert!(field(&page_, "content-security-policy").ends_with("form-action 'self' https: http:"));
     assert_eq!(location(&Form::of(&page_).send(&ada.browser).await), "https://app.example/bye?state=s");
+}
+
+#[tokio::test]
+async fn a_sign_out_form_that_an_app_posts_is_asked_for_again_with_cookies() {
+    let w = World::new().await;
+    let (ada, _, hint) = scene(&w).await;
+    let body = encode(&[("id_token_hint", &hint), ("post_logout_redirect_uri", AFTER), ("state", "s")]);
+    let foreign =
+        [("content-type", FORM), ("origin", "https://app.example"), ("sec-fetch-site", "cross-site")];
+    let answer = w.request(request(Method::POST, "/api/oidc/end-session", &foreign, &body)).await;
+    let again = location(&answer).to_owned();
+    assert!(again.starts_with("/api/oidc/end-session?"), "{again}");
+    assert!(is_signed_in(&ada).await);
+    assert_eq!(location(&ada.browser.get(&again).await), "https://app.example/bye?state=s");
+    assert!(!is_signed_in(&ada).await);
 }

@@ -202,3 +202,54 @@ async fn the_consent_page_names_app_host_account_and_scopes() {
     assert!(!html.contains("<b>"), "{html}");
     assert!(field(&page_, "content-security-policy").ends_with("form-action 'self' https: http:"));
 }
+
+#[tokio::test]
+async fn s11_consent_is_asked_again_for_another_redirect_host() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let callbacks = json!([
+        CALLBACK,
+        "https://app.example/other",
+        "https://eu.example/cb",
+        "com.app:/cb",
+        "http://127.0.0.1/cb"
+    ]);
+    let app = App::register(&ada, json!({ "callbackURLs": callbacks })).await;
+    let asked: [&str; 1] = ["consent"];
+    for (redirect_uri, want) in [
+        (CALLBACK, &asked[..]),
+        ("https://app.example/other", &[]),
+        ("https://eu.example/cb", &asked),
+        ("com.app:/cb", &asked),
+        ("http://127.0.0.1:1/cb", &asked),
+        // the port of a loopback address is a new one each time (RFC 8252 §7.3)
+        ("http://127.0.0.1:2/cb", &[]),
+        (CALLBACK, &[]),
+    ] {
+        let (answer, seen) = ada.visit(&app.ask(&[("redirect_uri", redirect_uri)])).await;
+        assert!(response_params(&answer, redirect_uri).contains_key("code"), "{redirect_uri}");
+        assert_eq!(seen, want, "{redirect_uri}");
+    }
+    let hosts = r#"["app.example","eu.example","com.app:","127.0.0.1"]"#;
+    assert_eq!(cell(&w, "SELECT redirect_hosts FROM consents").await, hosts);
+}
+
+#[tokio::test]
+async fn whoever_may_not_use_the_app_can_still_leave() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let mut bob = Person::join(&w, "bob", 2).await;
+    let app = App::register(&ada, json!({ "isGroupRestricted": true })).await;
+    bob.sign_in().await;
+    // the app's restriction comes after the interaction began
+    change(&w, Stmt::new("UPDATE clients SET is_group_restricted = 0")).await;
+    let query = waiting(&bob, &app).await;
+    let id = query.strip_prefix("interaction=").unwrap();
+    change(&w, Stmt::new("UPDATE clients SET is_group_restricted = 1")).await;
+    let press = async |action: &str| {
+        bob.browser.post_form("/interaction", &[("interaction", id), ("action", action)]).await
+    };
+    assert_eq!(page(&press("allow").await), (403, "error".into()));
+    assert_eq!(response_params(&press("deny").await, CALLBACK)["error"], "access_denied");
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM grants").await, "0");
+}

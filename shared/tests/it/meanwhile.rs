@@ -1,6 +1,7 @@
 //! What happens between a request's load and its save.
 
 use crate::stage::*;
+use serde_json::json;
 use shared::db::{Rows, Stmt};
 use shared::ports::{Db, DbError};
 use shared::store::user::User;
@@ -37,7 +38,7 @@ fn node(w: &World, others: Vec<Stmt>) -> World {
 /// The same browser, talking to another node.
 fn same<'n>(browser: &Browser<'_>, node: &'n World) -> Browser<'n> {
     let twin = node.browser();
-    for name in ["__Host-session", "__Host-browser"] {
+    for name in ["__Host-latchkey_session", "__Host-latchkey_browser"] {
         if let Some(value) = browser.cookie(name) {
             twin.set_cookie(name, &value);
         }
@@ -72,7 +73,7 @@ async fn s46_an_account_made_elsewhere_during_setup_wins() {
     {
         assert_eq!(cell(&w, empty).await, "0", "{empty}");
     }
-    assert_eq!(twin.cookie("__Host-session"), None);
+    assert_eq!(twin.cookie("__Host-latchkey_session"), None);
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn s39_a_passkey_or_session_that_went_away_during_sign_in_signs_nobody_in(
     let ended = node(&w, vec![Stmt::new("UPDATE sessions SET ended_at = 1")]);
     let twin = same(&bob.browser, &ended);
     assert_eq!(page(&form.send(&twin).await), (400, "authenticate".into()));
-    assert_eq!(twin.cookie("__Host-session"), cookie);
+    assert_eq!(twin.cookie("__Host-latchkey_session"), cookie);
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await, "0");
 
     let form = signed(&bob.browser.get("/login").await);
@@ -102,4 +103,21 @@ async fn s39_a_passkey_or_session_that_went_away_during_sign_in_signs_nobody_in(
     assert_eq!(page(&form.send(&twin).await), (400, "authenticate".into()));
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await, "0");
     assert_eq!(audit(&w).await, ["SIGN_IN"]);
+}
+
+#[tokio::test]
+async fn s39_a_session_that_ends_during_a_grant_grants_nothing() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    let ended = node(&w, vec![Stmt::new("UPDATE sessions SET ended_at = 1")]);
+    let answer = same(&ada.browser, &ended).get(&app.ask(&[])).await;
+    assert_eq!((page(&answer), field(&answer, "location")), ((400, "error".into()), ""));
+    for empty in [
+        "SELECT COUNT(*) FROM grants",
+        "SELECT COUNT(*) FROM authorization_codes",
+        "SELECT COUNT(*) FROM consents",
+    ] {
+        assert_eq!(cell(&w, empty).await, "0", "{empty}");
+    }
 }

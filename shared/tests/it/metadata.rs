@@ -156,3 +156,28 @@ async fn small_documents() {
     let ada = Person::setup(&w).await;
     assert_eq!(location(&ada.browser.get("/").await), "/settings/account");
 }
+
+#[tokio::test]
+async fn s26_a_node_learns_of_a_key_that_another_made() {
+    let w = World::with(&[("KEYS_ALGORITHM", "ES256")]).await;
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    ada.tokens(&app, &[]).await;
+    let other = w.another_node(|_| {});
+    w.clock.advance(30);
+    assert_eq!(jwks(&other).await.len(), 1);
+    change(&w, Stmt::new("UPDATE signing_keys SET state = 'retired'")).await;
+    w.clock.advance(30);
+    let new = ada.tokens(&app, &[]).await;
+    // the other node believes what it read for another half minute, but looks again at a key it does not know
+    assert_eq!(userinfo(&other, &new["access_token"]).await.status(), 200);
+    // and not at each one that somebody made up
+    let token = new["access_token"].as_str().unwrap();
+    let mut head = jwt_part(token, 0);
+    head["kid"] = json!("made-up");
+    let rest = token.split_once('.').unwrap().1;
+    let forged = json!(format!("{}.{rest}", proto::b64::encode(head.to_string())));
+    let before = other.db.batches();
+    assert_eq!(userinfo(&other, &forged).await.status(), 401);
+    assert_eq!(other.db.batches(), before);
+}

@@ -228,3 +228,21 @@ async fn a_disabled_account_gets_a_page() {
     assert_eq!(page(&bob.answer(&page_).await), (403, "error".into()));
     assert_eq!(bob.browser.get("/api/users/me").await.status(), 401);
 }
+
+#[tokio::test]
+async fn a_sign_in_counts_for_the_request_it_was_made_for() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    // all of it within one second: times alone prove nothing
+    let login = app.ask(&[("prompt", "login")]);
+    assert_eq!(ada.visit(&login).await.1, ["reauthenticate"]);
+    let first = ada.follow(ada.browser.get(&login).await).await;
+    let second = ada.follow(ada.browser.get(&login).await).await;
+    let answer = ada.answer(&second).await;
+    assert!(response_params(&ada.follow(answer).await, CALLBACK).contains_key("code"));
+    let id = Form::of(&first).get("interaction").to_owned();
+    let (answer, seen) = ada.visit(&format!("/authorize?interaction={id}")).await;
+    assert!(response_params(&answer, CALLBACK).contains_key("code"));
+    assert_eq!(seen, ["reauthenticate"]);
+}

@@ -237,3 +237,16 @@ async fn garbage_is_no_refresh_token() {
     let put = request(Method::PUT, "/api/oidc/token", &[], "");
     assert_eq!(w.request(put).await.status(), 405);
 }
+
+#[tokio::test]
+async fn scopes_that_nobody_knows_are_dropped_here_too() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({})).await;
+    let scope = "openid email made-up";
+    let tokens = ada.tokens(&app, &[("scope", scope)]).await;
+    assert_eq!(tokens["scope"], "openid email");
+    let token = tokens["refresh_token"].as_str().unwrap();
+    let pairs = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
+    assert_eq!(json_of(&app.token(&w, &pairs).await)["scope"], "openid email");
+}

@@ -440,3 +440,29 @@ async fn head_is_get_without_the_body() {
     let head = w.request(request(Method::HEAD, "/api/nope", &[], "")).await;
     assert_eq!((head.status().as_u16(), head.body().len()), (404, 0));
 }
+
+#[tokio::test]
+async fn a_slash_too_many_leads_to_the_page_and_nowhere_else() {
+    let w = World::new().await;
+    for (path, target) in
+        [("/login/", "/login"), ("/settings/account/", "/settings/account"), ("/nope/", "/nope")]
+    {
+        let answer = w.browser().get(path).await;
+        assert_eq!((answer.status().as_u16(), field(&answer, "location")), (301, target), "{path}");
+        assert_eq!(field(&answer, "cache-control"), "private, no-store");
+    }
+    for path in ["//evil.example/", "/\\evil.example/", "//", "/%5cevil.example/"] {
+        let answer = w.browser().get(&path.replace('\\', "%5c")).await;
+        let target = field(&answer, "location").to_owned();
+        assert!(target.is_empty() || shared_path(&target), "{path}: {target}");
+    }
+    let post = w.request(request(Method::POST, "/login/", &[], "")).await;
+    assert_eq!(page(&post), (404, "error".into()));
+    assert_eq!(error(&w.browser().get("/api/users/me/").await), (404, "not_found".into()));
+}
+
+/// Whether a browser stays on our origin.
+fn shared_path(target: &str) -> bool {
+    let base = url::Url::parse(World::APP_URL).unwrap();
+    base.join(target).unwrap().origin() == base.origin()
+}
