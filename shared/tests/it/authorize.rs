@@ -363,3 +363,51 @@ async fn one_grant_is_one_batch_of_rows() {
     ada.code(&app, &[("scope", "openid")]).await;
     assert_eq!(audit(&w).await[2..], ["CLIENT_AUTHORIZATION", "NEW_CLIENT_AUTHORIZATION"]);
 }
+
+#[tokio::test]
+async fn s07_request_objects_are_refused_whatever_they_say() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    let head = proto::b64::encode(json!({ "alg": "none" }).to_string());
+    let inner =
+        json!({ "client_id": app.id, "redirect_uri": "https://evil.example/", "scope": "openid groups" });
+    let object = format!("{head}.{}.", proto::b64::encode(inner.to_string()));
+    for changes in [
+        vec![("request", object.as_str())],
+        vec![("request", &object), ("request_uri", "https://evil.example/r")],
+        vec![("request", "x"), ("prompt", "none")],
+    ] {
+        let answer = ada.browser.get(&app.ask(&changes)).await;
+        assert_eq!(response_params(&answer, CALLBACK)["error"], "request_not_supported", "{changes:?}");
+    }
+    let answer = ada.browser.get(&app.ask(&[("request_uri", "urn:ietf:params:oauth:request_uri:x")])).await;
+    assert_eq!(response_params(&answer, CALLBACK)["error"], "request_uri_not_supported");
+}
+
+#[tokio::test]
+async fn s62_no_implicit_no_password_no_tokens_in_addresses() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({})).await;
+    for kind in
+        ["token", "id_token", "id_token token", "code token", "code id_token", "none", "Code", "code code"]
+    {
+        let answer = ada.browser.get(&app.ask(&[("response_type", kind)])).await;
+        let params = response_params(&answer, CALLBACK);
+        assert_eq!(params["error"], "unsupported_response_type", "{kind}");
+    }
+    for grant in [
+        "password",
+        "client_credentials",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "AUTHORIZATION_CODE",
+    ] {
+        let pairs = [("grant_type", grant), ("username", "ada"), ("password", "x"), ("scope", "openid")];
+        assert_eq!(error(&app.token(&w, &pairs).await), (400, "unsupported_grant_type".into()), "{grant}");
+    }
+    let (answer, _) = ada.visit(&app.ask(&[("response_mode", "fragment")])).await;
+    let names: Vec<String> = response_params(&answer, CALLBACK).into_keys().collect();
+    assert_eq!(names, ["code", "iss", "state"]);
+}

@@ -496,3 +496,34 @@ async fn a_deleted_client_takes_everything_along() {
     assert_eq!(page(&ada.browser.get(&app.ask(&[])).await), (400, "error".into()));
     assert_eq!(ada.browser.send_json(Method::DELETE, &path, &nothing()).await.status(), 404);
 }
+
+#[tokio::test]
+async fn s48_members_that_nobody_may_write_change_nothing() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({})).await;
+    let before = rows(
+        &w,
+        Stmt::new(
+            "SELECT created_by_id, created_at, client_type, pkce_supported, pkce_plain_allowed FROM clients",
+        ),
+    )
+    .await;
+    let body = json!({
+        "name": "Photos", "createdById": "x", "createdAt": "2000-01-01T00:00:00Z", "clientType": "cimd", "pkceSupported": true,
+        "pkcePlainAllowed": true, "hasLogo": true, "credentials": { "secrets": [{ "secret": "planted secret of mine" }] },
+    });
+    let path = format!("{PATH}/{}", app.id);
+    let answer = ada.browser.send_json(Method::PUT, &path, &body).await;
+    assert_eq!(answer.status(), 200);
+    let after = rows(
+        &w,
+        Stmt::new(
+            "SELECT created_by_id, created_at, client_type, pkce_supported, pkce_plain_allowed FROM clients",
+        ),
+    )
+    .await;
+    assert_eq!(after, before);
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM client_secrets").await, "1");
+    assert_eq!(json_of(&answer)["hasLogo"], false);
+}

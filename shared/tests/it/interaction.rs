@@ -130,6 +130,23 @@ async fn s12_what_an_admin_changes_meanwhile_counts() {
 }
 
 #[tokio::test]
+async fn s11_consent_is_of_the_person_who_gave_it() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let bob = Person::join(&w, "bob", 2).await;
+    let app = App::register(&ada, json!({})).await;
+    let page_ = ada.follow(ada.browser.get(&app.ask(&[])).await).await;
+    let resume = location(&ada.press(&page_, "allow").await).to_owned();
+    // before the request goes on, somebody else signs in to the same browser
+    ada.key = bob.key.clone();
+    ada.sign_in().await;
+    let page_ = ada.follow(ada.browser.get(&resume).await).await;
+    assert_eq!(page(&page_), (200, "consent".into()));
+    assert!(text(&page_).contains("Bob B."), "{}", text(&page_));
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM grants").await, "0");
+}
+
+#[tokio::test]
 async fn an_interaction_waits_an_hour() {
     let w = World::with(&[("SESSION_DURATION", "600")]).await;
     let ada = Person::setup(&w).await;

@@ -15,6 +15,7 @@ mod hosts;
 mod interaction;
 mod limits;
 mod logs;
+mod meanwhile;
 mod metadata;
 mod passkeys;
 mod prompts;

@@ -115,3 +115,18 @@ async fn s31_a_setup_challenge_works_once_in_its_browser_within_five_minutes() {
     assert_eq!(location(&form.send(&browser).await), "/settings/account");
     assert_eq!(page(&form.send(&browser).await), (404, "error".into()));
 }
+
+#[tokio::test]
+async fn s47_s48_fields_that_the_form_does_not_have_change_nothing() {
+    let w = World::new().await;
+    let browser = w.browser();
+    let mut form = fill_setup(&w, &browser.get("/setup").await, &mut SoftAuthenticator::new(1));
+    for (name, value) in
+        [("emailVerified", "true"), ("id", "me"), ("user_id", "me"), ("disabled", "1"), ("locale", "xx")]
+    {
+        form.set(name, value);
+    }
+    assert_eq!(form.send(&browser).await.status(), 303);
+    let user = Stmt::new("SELECT email_verified, disabled, locale FROM users WHERE id <> 'me'");
+    assert_eq!(rows(&w, user).await, [["0", "0", "-"]]);
+}
