@@ -276,24 +276,9 @@ pub(crate) mod tests {
 
     pub(crate) fn client() -> Client {
         Client {
-            id: "app".into(),
             name: "App".into(),
-            description: String::new(),
             callback_urls: vec!["https://app.example/cb".into()],
-            logout_callback_urls: vec![],
-            is_public: false,
-            pkce_enabled: false,
-            pkce_supported: false,
-            requires_reauthentication: false,
-            requires_pushed_authorization_requests: false,
-            skip_consent: false,
-            is_group_restricted: false,
-            launch_url: None,
-            client_type: "standard".into(),
-            federated_identities: "[]".into(),
-            access_token_duration_minutes: 60,
-            refresh_token_duration_minutes: 43_200,
-            created_at: UnixTime(0),
+            ..Client::blank("app".into(), UnixTime(0))
         }
     }
 

@@ -4,7 +4,7 @@ use super::csrf::{self, Origin};
 use super::routes::{Auth, Cache, Cors, ROUTES, Route, Shape};
 use super::security::{self, Opener};
 use super::types::{Cx, Peer, Req, Resp};
-use super::{ContentSecurity, cookies, peer, respond};
+use super::{ContentSecurity, cookies, cors, peer, respond};
 use crate::api::error::ApiError;
 use crate::failure::Failure;
 use crate::flow;
@@ -12,7 +12,6 @@ use crate::host::Host;
 use crate::log;
 use crate::pages::ErrorKind;
 use crate::ports::Verdict;
-use crate::store::origin;
 use crate::store::session::{self, Who};
 use axum::body::Body;
 use axum::extract::RawPathParams;
@@ -91,7 +90,7 @@ async fn serve(
     };
     let outcome = log::Outcome::of(&answer);
     let mut resp = answer.unwrap_or_else(|failure| render(&cx, &req, route, &failure));
-    let readable = is_readable(&cx, route, &req).await;
+    let readable = cors::is_readable(&cx, route, &req).await;
     finish(&cx, route, &req, &mut resp, readable);
     log::request(&cx, route, &req, &resp, &outcome, cx.host.clock.monotonic_ms().saturating_sub(began));
     resp
@@ -329,43 +328,12 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp, readable: bool) {
         headers.insert(header::CACHE_CONTROL, value);
     }
     if route.cors != Cors::None {
-        cors(headers, req, readable);
+        cors::apply(headers, req, readable);
     }
     if req.method == Method::HEAD {
         let length = resp.body().len();
         *resp.body_mut() = Bytes::new();
         resp.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-}
-
-/// Whether scripts of the asking origin may read the answer. `null` is nobody (sandboxed frames, data: pages).
-async fn is_readable(cx: &Cx, route: &Route, req: &Req) -> bool {
-    let Some(asking) = req.header(header::ORIGIN) else { return route.cors == Cors::Any };
-    match route.cors {
-        Cors::None => false,
-        Cors::Any => asking != "null",
-        Cors::Registered => {
-            let rows = cx.host.db.query(origin::candidates(asking)).await;
-            rows.and_then(|rows| origin::is_registered(&rows, asking)).unwrap_or(false)
-        }
-    }
-}
-
-/// The CORS protocol (Fetch standard §3.2), never with cookies: the routes authenticate by header or body.
-fn cors(headers: &mut http::HeaderMap, req: &Req, readable: bool) {
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if !readable {
-        return;
-    }
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
-    if req.method == Method::OPTIONS {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Content-Type, DPoP"),
-        );
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP seam: requests and responses as values, the one route table, and what guards it.
 
 mod cookies;
+mod cors;
 mod csrf;
 mod dispatch;
 pub mod peer;

@@ -197,27 +197,31 @@ pub enum Order {
     CreatedDescending,
 }
 
+/// A listing statement in each order: the text before, the order, the text after.
+macro_rules! in_order {
+    ($order:expr, $before:expr, $after:expr) => {
+        match $order {
+            Order::NameAscending => concat!($before, " ORDER BY c.name_folded, c.id", $after),
+            Order::NameDescending => concat!($before, " ORDER BY c.name_folded DESC, c.id DESC", $after),
+            Order::CreatedAscending => concat!($before, " ORDER BY c.created_at, c.id", $after),
+            Order::CreatedDescending => concat!($before, " ORDER BY c.created_at DESC, c.id DESC", $after),
+        }
+    };
+}
+
 /// One page of clients that match the search, each with the number of its allowed groups.
 #[must_use]
 pub fn page(pattern: &str, order: Order, limit: i64, offset: i64) -> Stmt {
-    macro_rules! listing {
-        ($order:literal) => {
-            concat!(
-                "SELECT ",
-                client_columns!(),
-                ", (SELECT COUNT(*) FROM client_allowed_groups g WHERE g.client_id = c.id) AS groups \
-                 FROM clients c WHERE c.name_folded LIKE ?1 ESCAPE '\\' ORDER BY ",
-                $order,
-                " LIMIT ?2 OFFSET ?3"
-            )
-        };
-    }
-    let sql = match order {
-        Order::NameAscending => listing!("c.name_folded, c.id"),
-        Order::NameDescending => listing!("c.name_folded DESC, c.id DESC"),
-        Order::CreatedAscending => listing!("c.created_at, c.id"),
-        Order::CreatedDescending => listing!("c.created_at DESC, c.id DESC"),
-    };
+    let sql = in_order!(
+        order,
+        concat!(
+            "SELECT ",
+            client_columns!(),
+            ", (SELECT COUNT(*) FROM client_allowed_groups g WHERE g.client_id = c.id) AS groups \
+             FROM clients c WHERE c.name_folded LIKE ?1 ESCAPE '\\'"
+        ),
+        " LIMIT ?2 OFFSET ?3"
+    );
     Stmt::new(sql).bind(pattern).bind(limit).bind(offset)
 }
 
@@ -299,26 +303,16 @@ pub fn secrets(client_id: &str) -> Stmt {
     .bind(client_id)
 }
 
-/// The secrets of the clients on one page of a listing come one query a client; this gives them all.
+/// The secrets of all clients on one page of a listing.
 #[must_use]
 pub fn secrets_of_page(pattern: &str, order: Order, limit: i64, offset: i64) -> Stmt {
-    macro_rules! listing {
-        ($order:literal) => {
-            concat!(
-                "SELECT s.client_id, s.id, s.secret_hash, s.hash_alg, s.prefix, s.created_at, s.expires_at \
-                 FROM client_secrets s WHERE s.client_id IN \
-                 (SELECT c.id FROM clients c WHERE c.name_folded LIKE ?1 ESCAPE '\\' ORDER BY ",
-                $order,
-                " LIMIT ?2 OFFSET ?3) ORDER BY s.created_at DESC, s.id"
-            )
-        };
-    }
-    let sql = match order {
-        Order::NameAscending => listing!("c.name_folded, c.id"),
-        Order::NameDescending => listing!("c.name_folded DESC, c.id DESC"),
-        Order::CreatedAscending => listing!("c.created_at, c.id"),
-        Order::CreatedDescending => listing!("c.created_at DESC, c.id DESC"),
-    };
+    let sql = in_order!(
+        order,
+        "SELECT s.client_id, s.id, s.secret_hash, s.hash_alg, s.prefix, s.created_at, s.expires_at \
+         FROM client_secrets s WHERE s.client_id IN \
+         (SELECT c.id FROM clients c WHERE c.name_folded LIKE ?1 ESCAPE '\\'",
+        " LIMIT ?2 OFFSET ?3) ORDER BY s.created_at DESC, s.id"
+    );
     Stmt::new(sql).bind(pattern).bind(limit).bind(offset)
 }
 

@@ -1,7 +1,6 @@
 //! `grant_type=authorization_code` (RFC 6749 §4.1.3).
 
 use super::issue::{self, Basis, Nonce};
-use crate::decide::claims;
 use crate::decide::code::{self, Redemption};
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp};
@@ -9,7 +8,6 @@ use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
 use crate::store::grant::{self, By, Grant};
-use crate::store::user::User;
 use crate::store::{client, load, save};
 use proto::form::Params;
 use proto::hash::sha256_b64;
@@ -52,13 +50,9 @@ pub(super) async fn exchange(
         return Err(refusal.into());
     }
     let (_, grant) = stored.ok_or(Refusal::CodeUnknown)?;
-    let user = user.first().map(User::from_row).transpose()?;
-    let groups = claims::groups(&groups)?;
-    code::person(user.as_ref(), &client, groups.is_member)?;
-    let user = user.ok_or(Refusal::AccountUnavailable)?;
+    let person = super::person(&client, &user, &groups, &custom)?;
 
     let scope = Scope::parse(&grant.scope).map_err(|_| Fault::Bug("a stored scope does not parse"))?;
-    let person = claims::person(&user, groups, &custom)?;
     let basis =
         Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated };
     let tokens = issue::tokens(cx, &basis).await?;

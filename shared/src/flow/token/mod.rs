@@ -6,13 +6,15 @@ mod refresh_token;
 
 use super::body;
 use crate::db::Rows;
-use crate::decide::client_auth;
+use crate::decide::{claims, client_auth, code};
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp};
 use crate::refusal::Refusal;
 use crate::store::client::{Client, ClientSecret};
+use crate::store::user::User;
 use ::http::header;
 use proto::form::Params;
+use proto::oidc::claims::Person;
 use proto::oauth::client_auth::{self as wire, ClientAuthError, ClientCredentials};
 
 /// The endpoint: form body only, one client authentication method, one grant.
@@ -53,4 +55,13 @@ fn authenticate(
 ) -> Result<Client, Failure> {
     let secrets = secrets.iter().map(ClientSecret::from_row).collect::<Result<Vec<_>, _>>()?;
     Ok(client_auth::authenticate(credentials, Client::from_rows(client)?, &secrets, cx.now)?)
+}
+
+/// The person behind the grant, who must still be allowed to use the client.
+fn person(client: &Client, user: &Rows, groups: &Rows, custom: &Rows) -> Result<Person, Failure> {
+    let user = user.first().map(User::from_row).transpose()?;
+    let groups = claims::groups(groups)?;
+    code::person(user.as_ref(), client, groups.is_member)?;
+    let user = user.ok_or(Refusal::AccountUnavailable)?;
+    Ok(claims::person(&user, groups, custom)?)
 }

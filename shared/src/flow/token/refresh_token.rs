@@ -5,7 +5,6 @@
 
 use super::issue::{self, Basis, Nonce};
 use crate::decide::refresh::{self, Facts, Turn};
-use crate::decide::{claims, code};
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
@@ -13,7 +12,6 @@ use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
 use crate::store::client::Client;
 use crate::store::grant::{self, By, Grant, RefreshState, RefreshToken};
-use crate::store::user::User;
 use crate::store::{client, load, save};
 use proto::form::Params;
 use proto::hash::{self, sha256_b64};
@@ -57,13 +55,9 @@ pub(super) async fn exchange(
         Err(refusal) => return Err(refusal.into()),
     };
     let (_, grant) = stored.ok_or(Refusal::RefreshTokenUnknown)?;
-    let user = user.first().map(User::from_row).transpose()?;
-    let groups = claims::groups(&groups)?;
-    code::person(user.as_ref(), &client, groups.is_member)?;
-    let user = user.ok_or(Refusal::AccountUnavailable)?;
+    let person = super::person(&client, &user, &groups, &custom)?;
     let scope = refresh::narrowed(&grant.scope, params.get("scope"))?;
 
-    let person = claims::person(&user, groups, &custom)?;
     let basis =
         Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted };
     let tokens = issue::tokens(cx, &basis).await?;
