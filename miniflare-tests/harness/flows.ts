@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
 import { Authenticator, type Knobs } from './authenticator.ts'
-import { Browser } from './browser.ts'
+import { Browser, type Site } from './browser.ts'
 import { forms, passkeyForm, step, type Control } from './html.ts'
 import { form, send, type Answer, type Headers } from './http.ts'
 import type { Op } from './subject.ts'
@@ -39,7 +39,7 @@ export function answerPasskey(
 export const ADMIN = { username: 'ada', email: 'ada@example.com', firstName: 'Ada', lastName: 'Lovelace' }
 
 /** Makes the first admin, signed in. */
-export async function setupAdmin(op: Op, alg?: Knobs['alg']): Promise<Person> {
+export async function setupAdmin(op: Site, alg?: Knobs['alg']): Promise<Person> {
   const browser = new Browser(op)
   const authenticator = new Authenticator(op.url)
   const page = await browser.get('/setup')
@@ -51,7 +51,7 @@ export async function setupAdmin(op: Op, alg?: Knobs['alg']): Promise<Person> {
 }
 
 /** Signs in with a fresh browser, or with the one given. */
-export async function signIn(op: Op, authenticator: Authenticator, browser = new Browser(op)): Promise<Browser> {
+export async function signIn(op: Site, authenticator: Authenticator, browser = new Browser(op)): Promise<Browser> {
   const page = await browser.get('/login')
   assert.equal(page.status, 200, page.text)
   const answer = await answerPasskey(browser, page.text, authenticator)
@@ -243,7 +243,7 @@ export function basic(id: string, secret: string): string {
 }
 
 /** Calls the token endpoint. A confidential client uses Basic, a public one its `client_id`. */
-export function token(op: Op, client: Client | undefined, fields: Record<string, string | undefined>, headers: Headers = {}): Promise<Answer> {
+export function token(op: Site, client: Client | undefined, fields: Record<string, string | undefined>, headers: Headers = {}): Promise<Answer> {
   const auth: Headers = client?.secret === undefined ? {} : { authorization: basic(client.id, client.secret) }
   const id = client && client.secret === undefined ? { client_id: client.id } : {}
   return send(op.peer, {
@@ -263,7 +263,7 @@ export const redemption = (grant: Grant): Record<string, string | undefined> => 
 })
 
 /** Redeems a code, with fields changed (undefined takes one out). */
-export const redeem = (op: Op, grant: Grant, changes: Record<string, string | undefined> = {}): Promise<Answer> =>
+export const redeem = (op: Site, grant: Grant, changes: Record<string, string | undefined> = {}): Promise<Answer> =>
   token(op, grant.client, { ...redemption(grant), ...changes })
 
 /** A successful token answer. */
@@ -278,7 +278,7 @@ export interface Tokens {
 
 /** Code and tokens in one go. */
 export async function getTokens(
-  op: Op,
+  op: Site,
   person: Pick<Person, 'browser' | 'authenticator'>,
   client: Client,
   changes: Record<string, string | undefined> = {},
@@ -290,11 +290,11 @@ export async function getTokens(
 }
 
 /** Refreshes. */
-export const refresh = (op: Op, client: Client, refreshToken: string, fields: Record<string, string> = {}): Promise<Answer> =>
+export const refresh = (op: Site, client: Client, refreshToken: string, fields: Record<string, string> = {}): Promise<Answer> =>
   token(op, client, { grant_type: 'refresh_token', refresh_token: refreshToken, ...fields })
 
 /** Calls userinfo with a bearer token. */
-export const userinfo = (op: Op, accessToken: string, headers: Headers = {}): Promise<Answer> =>
+export const userinfo = (op: Site, accessToken: string, headers: Headers = {}): Promise<Answer> =>
   send(op.peer, { path: '/api/oidc/userinfo', headers: { authorization: `Bearer ${accessToken}`, ...headers } })
 
 /** Asserts an RFC 6749 §5.2 error answer. */

@@ -2,6 +2,7 @@
 //! installs or names.
 #![expect(clippy::print_stdout, reason = "the results of the tests are what this program is for")]
 
+mod bench;
 mod debian;
 #[cfg(test)]
 mod dependencies;
@@ -29,6 +30,7 @@ cargo xtask <verb>
   worker-build [--test-hooks]
                          build the worker bundle
   ui                     build the scripts and styles of the pages
+  bench [--only PART]    measure; PART is native, round-trips, worker or sign-in-page
   docs [--check]         write the generated files, or fail if they are not up to date";
 
 fn main() -> ExitCode {
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         ["edge", "--port", port] => port.parse().map_err(|_| "no such port".to_owned()).and_then(edge_on),
         ["worker-build"] => ui::build().and_then(|()| edge::build(false)).map(drop),
         ["worker-build", "--test-hooks"] => ui::build().and_then(|()| edge::build(true)).map(drop),
+        ["bench"] => bench::all(None),
+        ["bench", "--only", part] => part.parse().and_then(|part| bench::all(Some(part))),
         ["ui"] => ui::build(),
         ["docs"] => ui::build().and_then(|()| docs::write()),
         ["docs", "--check"] => ui::build().and_then(|()| docs::check()),

@@ -1,0 +1,6 @@
+// The head of the table.
+import { circumstances } from './measure.ts'
+
+console.log(`${circumstances()}\n`)
+console.log('| what | figure | goal | remark |')
+console.log('| --- | --- | --- | --- |')
