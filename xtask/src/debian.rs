@@ -16,7 +16,7 @@ pub(crate) const POSTGRES: &[Need] = &[("initdb", "postgresql"), ("psql", "postg
 
 /// What the black-box tests need.
 pub(crate) const BLACK_BOX: &[Need] =
-    &[("python3", "python3"), ("chromium", "chromium"), ("certutil", "libnss3-tools")];
+    &[("python3", "python3-venv"), ("chromium", "chromium"), ("certutil", "libnss3-tools")];
 
 /// Makes sure that the programs are there.
 ///

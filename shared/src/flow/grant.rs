@@ -61,7 +61,8 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
     stmts.push(audit::record(event, &who.user.id, Some(&app.id), &data, cx, req)?);
     match save(&*cx.host.db, stmts).await {
         Ok(()) => response::send(cx, req, &standing.known(), &[("code", &code)]),
-        Err(DbError::Lost) => Err(ErrorKind::Interaction.into()),
+        // Or the client or the person was removed meanwhile.
+        Err(DbError::Lost | DbError::Constraint(_)) => Err(ErrorKind::Interaction.into()),
         Err(error) => Err(Fault::from(error).into()),
     }
 }

@@ -89,12 +89,13 @@ pub struct SignIn {
     pub user_agent: String,
 }
 
-/// Begins a session.
+/// Begins a session, unless the account was shut or removed meanwhile.
 #[must_use]
 pub fn insert(s: &SignIn, now: UnixTime) -> Stmt {
     Stmt::new(
         "INSERT INTO sessions (id, secret_hash, user_id, passkey_id, amr, auth_time, created_at, last_seen_at, \
-         expires_at, ip, user_agent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?6, ?7, ?8, ?9)",
+         expires_at, ip, user_agent) SELECT ?1, ?2, u.id, ?4, ?5, CAST(?6 AS BIGINT), CAST(?6 AS BIGINT), \
+         CAST(?6 AS BIGINT), CAST(?7 AS BIGINT), CAST(?8 AS TEXT), ?9 FROM users u WHERE u.id = ?3 AND u.disabled = 0",
     )
     .bind(&s.id)
     .bind(&s.secret_hash)
@@ -105,6 +106,7 @@ pub fn insert(s: &SignIn, now: UnixTime) -> Stmt {
     .bind(s.expires_at)
     .bind(s.ip.clone())
     .bind(&s.user_agent)
+    .one()
 }
 
 /// Renews a session after the same person has authenticated again: a new cookie, the same `sid`, so that what

@@ -73,6 +73,8 @@ pub(super) async fn exchange(
             revoke(cx, req, &grant).await?;
             Err(Refusal::CodeAlreadyUsed.into())
         }
+        // The grant went away meanwhile, with its client or person.
+        Err(DbError::Constraint(_)) => Err(Refusal::GrantRevoked.into()),
         Err(error) => Err(error.into()),
     }
 }

@@ -101,6 +101,8 @@ async fn rotate(
                 _ => Err(Refusal::RefreshTokenUnknown.into()),
             }
         }
+        // The grant went away meanwhile, with its client or person.
+        Err(DbError::Constraint(_)) => Err(Refusal::GrantRevoked.into()),
         Err(error) => Err(error.into()),
     }
 }
