@@ -8,7 +8,7 @@ pub(super) const MAX_WILDCARDS: usize = 16;
 enum Step {
     /// This byte.
     Byte(u8),
-    /// At least `min` bytes, each of which must pass [`Glob::within`].
+    /// At least `min` bytes, each of which `within` allows.
     Run { min: usize, within: Within },
     /// One byte other than `/`.
     One,
