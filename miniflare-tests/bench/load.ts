@@ -37,7 +37,8 @@ const CONNECTIONS = 32
 export async function burst(site: Site, pid: number, dir: string, asked: Burst): Promise<Outcome> {
   const [bodies, captured] = [path.join(dir, 'bodies'), path.join(dir, 'captured')]
   if (asked.bodies) await writeFile(bodies, asked.bodies.join('\n'))
-  const headers = { host: site.peer.authority, ...asked.headers }
+  // In this case: wrk adds its own `Host` beside one in lower case.
+  const headers = { Host: site.peer.authority, ...asked.headers }
   const before = processorSeconds(pid)
   const { stdout } = await run('wrk', [
     ...['-t', '1', '-c', String(CONNECTIONS), '-d', `${asked.seconds}s`, '-s', path.join(import.meta.dirname, 'load.lua')],
