@@ -89,7 +89,7 @@ async function throughput(dir: string, alg: string, admin?: Person): Promise<voi
     const bound = Math.max(before.clock, after.clock) / 2
     const perProcessor = Math.max(before.processor, after.processor)
     row(`${alg}: signature bound`, `${Math.round(bound)}/s`, '', `aws-lc-rs alone on all cores, ${Math.round(bound * 2)} signatures/s, two a code exchange; ${Math.round(perProcessor)} a second of processor`)
-    row(`${alg}: code exchanges ÷ bound`, (redeemed.rate / bound).toFixed(2), '', 'by the clock; wrk and the disk share the cores')
+    row(`${alg}: code exchanges ÷ bound`, (redeemed.rate / bound).toFixed(2), '', 'by the clock; wrk runs on the same cores, and every code is made durable on disk')
     row(`${alg}: share of the server’s processor time that is signing`, (2000 / perProcessor / redeemed.processor).toFixed(2), '', 'two signatures ÷ processor time of one exchange')
     const prefix = 'grant_type=refresh_token&refresh_token='
     say('refreshes', await burst(server, server.pid, dir, {

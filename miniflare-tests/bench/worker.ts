@@ -107,6 +107,10 @@ async function exchanges(): Promise<void> {
     }
     row('worker: code exchange, wall time', spread(times.slice(-TIMED), 'ms'), '', `one after the other, a connection each, ${TIMED} of them, ${load()}`)
     row('worker: code exchange, processor time', `${((processor * 1000) / times.length).toFixed(2)} ms`, '', `workerd’s own over ${times.length}, with the local D1 and the assets router inside; the isolate’s alone is less`)
+    const before = processorSeconds(workerd)
+    for (let n = 0; n < EXCHANGES; n++) await send(op.peer, { path: '/.well-known/openid-configuration' })
+    const idle = ((processorSeconds(workerd) - before) * 1000) / EXCHANGES
+    row('worker: discovery, processor time', `${idle.toFixed(2)} ms`, '', 'for comparison: the same way through workerd, without store and signatures')
     row('worker: memory of workerd', `${resident(workerd).all.toFixed(0)} MB`, '', 'everything it runs')
   } finally {
     await edge.stop()
