@@ -1,6 +1,6 @@
 //! The `Keys` port on aws-lc-rs.
 //!
-//! Signing is done in place: an RSA-2048 signature takes a quarter of a millisecond, less than handing it to
+//! Signing is done in place: an RSA-2048 signature takes less than a millisecond, less than handing it to
 //! another thread and back. Only making an RSA key is long enough for one.
 
 use async_trait::async_trait;

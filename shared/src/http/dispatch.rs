@@ -157,7 +157,11 @@ fn is_own_host(cx: &Cx, req: &Req) -> bool {
     })
 }
 
+/// The host that the request is for; `None` if it names none, or several (RFC 9112 §3.2).
 fn requested_host(req: &Req) -> Option<&str> {
+    if req.headers.get_all(header::HOST).iter().count() > 1 {
+        return None;
+    }
     req.header(header::HOST).or_else(|| req.uri.authority().map(http::uri::Authority::as_str))
 }
 

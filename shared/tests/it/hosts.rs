@@ -77,6 +77,15 @@ async fn s44_absolute_urls_come_from_app_url_alone() {
 }
 
 #[tokio::test]
+async fn s44_two_hosts_are_none() {
+    let w = World::new().await;
+    for hosts in [["id.example.com", "evil.example"], ["evil.example", "id.example.com"]] {
+        let headers = hosts.map(|host| ("host", host));
+        assert_eq!(w.request(request(Method::GET, "/login", &headers, "")).await.status(), 421, "{hosts:?}");
+    }
+}
+
+#[tokio::test]
 async fn s44_the_internal_address_is_ours_too() {
     let w = World::with(&[("INTERNAL_APP_URL", "http://latchkey.internal:1411")]).await;
     let mut ada = Person::setup(&w).await;

@@ -14,8 +14,8 @@ use crate::store::client::{Client, ClientSecret};
 use crate::store::user::User;
 use ::http::header;
 use proto::form::Params;
-use proto::oidc::claims::Person;
 use proto::oauth::client_auth::{self as wire, ClientAuthError, ClientCredentials};
+use proto::oidc::claims::Person;
 
 /// The endpoint: form body only, one client authentication method, one grant.
 ///
