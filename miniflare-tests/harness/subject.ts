@@ -16,13 +16,13 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 const root = path.resolve(here, '../..')
 
 /** What can be tested. */
-export type SubjectName = 'worker' | 'native-sqlite' | 'native-postgres'
+export type SubjectName = 'worker' | 'native-sqlite' | 'native-postgres' | 'native-libsql'
 
 /** The subject of this run. */
 export const SUBJECT: SubjectName = (() => {
   const name = process.env.OP_SUBJECT ?? 'native-sqlite'
-  if (name === 'worker' || name === 'native-sqlite' || name === 'native-postgres') return name
-  throw new Error(`OP_SUBJECT is ${JSON.stringify(name)}, expected worker, native-sqlite or native-postgres`)
+  if (name === 'worker' || name === 'native-sqlite' || name === 'native-postgres' || name === 'native-libsql') return name
+  throw new Error(`OP_SUBJECT is ${JSON.stringify(name)}, expected worker, native-sqlite, native-postgres or native-libsql`)
 })()
 
 /** Whether the subject is the native binary. */
@@ -146,7 +146,45 @@ interface Store {
   remove(): Promise<void>
 }
 
+/** A database server that speaks libSQL's protocol, Hrana over HTTP. It is another implementation than ours. */
+async function libsql(dir: string): Promise<Store> {
+  const port = await freePort()
+  const child = spawn(path.join(here, '../node_modules/.bin/turso'), [path.join(dir, 'libsql.db'), '--sync-server', `127.0.0.1:${port}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const connection = `http://127.0.0.1:${port}`
+  const sql = async (statement: string): Promise<string[][]> => {
+    const answer = await fetch(`${connection}/v2/pipeline`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ requests: [{ type: 'execute', stmt: { sql: statement } }] }),
+    })
+    const { results } = (await answer.json()) as { results: { type: string; error?: { message: string }; response?: { result: { rows: { value?: string }[][] } } }[] }
+    const first = results[0]
+    if (!first?.response) throw new Error(`${first?.error?.message}: ${statement}`)
+    return first.response.result.rows.map((row) => row.map((cell) => String(cell.value ?? null)))
+  }
+  for (let tries = 0; ; tries++) {
+    try {
+      // libSQL has them on by itself; this server has to be told.
+      await sql('PRAGMA foreign_keys = ON')
+      break
+    } catch (error) {
+      if (tries > 100) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  return {
+    connection,
+    sql,
+    remove: async () => {
+      child.kill('SIGKILL')
+    },
+  }
+}
+
 async function newStore(dir: string): Promise<Store> {
+  if (SUBJECT === 'native-libsql') return libsql(dir)
   if (SUBJECT !== 'native-postgres') {
     const file = path.join(dir, 'latchkey.db')
     const db = sqlite(file)

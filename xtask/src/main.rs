@@ -25,7 +25,8 @@ const VERBS: &str = "\
 cargo xtask <verb>
 
   run                    build everything and serve on this machine (http://localhost:1411)
-  test [--only PART]     all checks and tests; PART is rust, native-sqlite, native-postgres or worker
+  test [--only PART]     all checks and tests; PART is rust, native-sqlite, native-postgres,
+                        native-libsql or worker
   edge [--port N]        build the worker and run it on this machine under Miniflare
   worker-build [--test-hooks]
                          build the worker bundle

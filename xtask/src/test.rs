@@ -24,17 +24,20 @@ pub(crate) enum Part {
 pub(crate) enum Subject {
     NativeSqlite,
     NativePostgres,
+    NativeLibsql,
     Worker,
 }
 
 impl Subject {
-    const ALL: [Self; 3] = [Self::NativeSqlite, Self::NativePostgres, Self::Worker];
+    const ALL: [Self; 4] = [Self::NativeSqlite, Self::NativePostgres, Self::NativeLibsql, Self::Worker];
+    const NATIVE: [Self; 3] = [Self::NativeSqlite, Self::NativePostgres, Self::NativeLibsql];
 
     /// The value of `OP_SUBJECT`.
     const fn name(self) -> &'static str {
         match self {
             Self::NativeSqlite => "native-sqlite",
             Self::NativePostgres => "native-postgres",
+            Self::NativeLibsql => "native-libsql",
             Self::Worker => "worker",
         }
     }
@@ -49,7 +52,7 @@ impl FromStr for Part {
         }
         let subject = Subject::ALL.into_iter().find(|s| s.name() == name);
         subject.map(Self::BlackBox).ok_or_else(|| {
-            format!("{name:?} is no part of the tests: rust, native-sqlite, native-postgres, worker")
+            format!("{name:?} is no part of the tests: rust, native-sqlite, native-postgres, native-libsql, worker")
         })
     }
 }
@@ -80,9 +83,9 @@ pub(crate) fn all(only: Option<Part>) -> ExitCode {
             tools::run(Command::new("npm").args(["run", "--silent", "check"]).current_dir(folder))
         });
     }
-    if wants_subject(Subject::NativeSqlite) || wants_subject(Subject::NativePostgres) {
+    if Subject::NATIVE.into_iter().any(wants_subject) {
         let binary = run.needed("native server: build with test hooks", || native::build(Hooks::Present));
-        for subject in [Subject::NativeSqlite, Subject::NativePostgres] {
+        for subject in Subject::NATIVE {
             if let Some(binary) = binary.as_ref().filter(|_| wants_subject(subject)) {
                 run.black_box(subject, "LATCHKEY_BIN", binary, postgres.as_ref());
             }

@@ -44,8 +44,8 @@ pub fn sqlite_constraint(message: &str) -> Option<DbError> {
         return Some(DbError::Lost);
     }
     if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
-        // D1 appends `: SQLITE_CONSTRAINT`; names of columns hold no colon.
-        let columns = rest.split(':').next().unwrap_or_default().trim();
+        // D1 appends `: SQLITE_CONSTRAINT`, others the code in brackets; names of columns hold neither.
+        let columns = rest.split([':', '(']).next().unwrap_or_default().trim();
         return Some(DbError::Unique(columns.to_owned()));
     }
     message.contains("constraint failed").then(|| DbError::Constraint(message.to_owned()))
@@ -80,6 +80,7 @@ mod tests {
     fn constraint_texts_are_understood() {
         for (text, want) in [
             ("UNIQUE constraint failed: users.email", Some(DbError::Unique("users.email".into()))),
+            ("UNIQUE constraint failed: users.email (19)", Some(DbError::Unique("users.email".into()))),
             (
                 "D1_ERROR: UNIQUE constraint failed: t.a, t.b: SQLITE_CONSTRAINT",
                 Some(DbError::Unique("t.a, t.b".into())),
