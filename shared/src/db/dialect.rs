@@ -45,10 +45,21 @@ pub fn sqlite_constraint(message: &str) -> Option<DbError> {
     }
     if let Some((_, rest)) = message.split_once("UNIQUE constraint failed: ") {
         // D1 appends `: SQLITE_CONSTRAINT`, others the code in brackets; names of columns hold neither.
-        let columns = rest.split([':', '(']).next().unwrap_or_default().trim();
-        return Some(DbError::Unique(columns.to_owned()));
+        let columns = rest.split(':').next().unwrap_or_default();
+        let columns = columns.split(" (").next().unwrap_or_default().trim();
+        return Some(DbError::Unique(each_with_table(columns)));
     }
     message.contains("constraint failed").then(|| DbError::Constraint(message.to_owned()))
+}
+
+/// `t.(a, b)`, as some servers write it, as `t.a, t.b`.
+fn each_with_table(columns: &str) -> String {
+    match columns.strip_suffix(')').and_then(|c| c.split_once(".(")) {
+        Some((table, names)) => {
+            names.split(", ").map(|name| format!("{table}.{name}")).collect::<Vec<_>>().join(", ")
+        }
+        None => columns.to_owned(),
+    }
 }
 
 /// Guards a statement with [`must_change_one`](super::Stmt::must_change_one) on stores that cannot branch inside
@@ -81,6 +92,7 @@ mod tests {
         for (text, want) in [
             ("UNIQUE constraint failed: users.email", Some(DbError::Unique("users.email".into()))),
             ("UNIQUE constraint failed: users.email (19)", Some(DbError::Unique("users.email".into()))),
+            ("UNIQUE constraint failed: t.(a, b) (19)", Some(DbError::Unique("t.a, t.b".into()))),
             (
                 "D1_ERROR: UNIQUE constraint failed: t.a, t.b: SQLITE_CONSTRAINT",
                 Some(DbError::Unique("t.a, t.b".into())),
