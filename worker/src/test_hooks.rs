@@ -72,12 +72,6 @@ pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Res
         (&Method::POST, "/__test/contract") => {
             let ask = body(request).await.unwrap_or_default();
             let text = |name: &str| ask.get(name).and_then(Value::as_str).unwrap_or_default();
-            if text("suite") == "schema" {
-                return Ok(match testkit::schema::sqlite(&*hooks.host.db).await {
-                    Ok(schema) => answer(StatusCode::OK, schema),
-                    Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-                });
-            }
             Ok(match contract(&hooks.host, text("suite"), text("base")).await {
                 Ok(report) => answer(StatusCode::OK, report.to_string()),
                 Err(report) => answer(StatusCode::INTERNAL_SERVER_ERROR, report),
@@ -103,7 +97,7 @@ async fn contract(host: &Host, suite: &str, base: &str) -> Result<Report, String
         "keys" => contract::keys(Arc::clone(&host.keys)).await,
         "limit" => contract::limit(Arc::clone(&host.limit), &tag, Precision::Exact).await,
         "rng" => contract::rng(&*host.rng),
-        _ => Err("suite: after, clock, db, fetch (with base), keys, limit, rng or schema".to_owned()),
+        _ => Err("suite: after, clock, db, fetch (with base), keys, limit or rng".to_owned()),
     }
 }
 
