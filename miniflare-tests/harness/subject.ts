@@ -146,10 +146,11 @@ interface Store {
   remove(): Promise<void>
 }
 
-/** A database server that speaks libSQL's protocol, Hrana over HTTP. It is another implementation than ours. */
+/** A database server that speaks libSQL's protocol, Hrana over HTTP. It is another implementation than ours, and its
+ * package here is the one for Linux on x64. */
 async function libsql(dir: string): Promise<Store> {
   const port = await freePort()
-  const child = spawn(path.join(here, '../node_modules/.bin/turso'), [path.join(dir, 'libsql.db'), '--sync-server', `127.0.0.1:${port}`], {
+  const child = spawn(path.join(here, '../node_modules/@tursodatabase/cli-linux-x64-gnu/tursodb'), [path.join(dir, 'libsql.db'), '--sync-server', `127.0.0.1:${port}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const connection = `http://127.0.0.1:${port}`
