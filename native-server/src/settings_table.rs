@@ -8,7 +8,8 @@ pub(crate) fn markdown() -> String {
         "# Settings\n\n\
          <!-- Made by `cargo xtask docs` from shared/src/settings.rs. -->\n\n\
          The native binary reads environment variables, then a file `.env` in its working directory; a variable that\n\
-         is set wins. `NAME_FILE` names a file that holds the value of `NAME`; white space around it is cut off,\n\
+         is set wins. `NAME_FILE` names a file that holds the value of `NAME` and wins over it, wherever\n\
+         either of the two is set; white space around it is cut off,\n\
          except that `ENCRYPTION_KEY` counts byte for byte. The edge worker reads bindings and secrets of the same\n\
          names. An empty value means the default. Wrong values are all named at start, which then fails.\n\n\
          | Name | Default | Accepts | Meaning | Hosts |\n\

@@ -40,7 +40,7 @@ pub enum Refusal {
     CodeChallengeMissing,
     /// `code_challenge` is malformed.
     CodeChallengeMalformed,
-    /// `code_challenge_method` is not allowed for the client, unknown, or stands alone.
+    /// `code_challenge_method` is missing, not `S256`, or stands alone.
     CodeChallengeMethodUnsupported,
     /// `prompt` is unknown or combines `none` with others.
     PromptInvalid,
@@ -68,7 +68,7 @@ pub enum Refusal {
     SeveralClientAuthMethods,
     /// No client authentication where it is needed.
     ClientAuthMissing,
-    /// Unknown client or wrong secret: deliberately one variant to the outside, two to the log.
+    /// Unknown client or wrong secret: deliberately one variant, also in the log.
     ClientSecretWrong,
     /// The `Authorization` header cannot be read.
     ClientAuthMalformed,

@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
         "ENCRYPTION_KEY",
         "",
         "at least 16 bytes; `openssl rand -base64 32` makes one",
-        "Seals the signing keys in the database. Native makes one into the data folder when it is absent; keep it: without it the stored keys cannot be opened.",
+        "Seals the signing keys in the database. Beside a SQLite file the native binary makes one when it is absent; everywhere else it must be set. Keep it: without it the stored keys cannot be opened.",
     )),
     secret(row(
         "DB_CONNECTION_STRING",
@@ -106,19 +106,14 @@ pub const SETTINGS: &[Setting] = &[
         "one of RS256, RS384, RS512, PS256, ES256, ES384, ES512, EdDSA",
         "Algorithm of the signing key that is made on first use. RS256 is what every app understands.",
     ),
-    row(
-        "DISABLE_RATE_LIMITING",
-        "false",
-        "true or false",
-        "Turns the flood shield off. Counters that guard codes stay on.",
-    ),
+    row("DISABLE_RATE_LIMITING", "false", "true or false", "Turns the flood shield off."),
     row(
         "ALLOW_INSECURE_CALLBACK_URLS",
         "true",
         "true or false",
         "Whether apps may be called back over http:// at other addresses than this machine's.",
     ),
-    native(row("LOG_LEVEL", "info", "one of debug, info, warn, error", "How much is logged.")),
+    row("LOG_LEVEL", "info", "one of debug, info, warn, error", "How much is logged."),
     native(row("LOG_JSON", "false", "true or false", "Whether log lines are JSON objects.")),
 ];
 

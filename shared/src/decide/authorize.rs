@@ -15,7 +15,7 @@ use proto::uri::{self, RedirectUri};
 use serde::{Deserialize, Serialize};
 
 /// Scopes that this installation knows. Others are dropped from requests without an error.
-pub const KNOWN_SCOPES: [&str; 5] = ["openid", "profile", "email", "groups", "offline_access"];
+pub const KNOWN_SCOPES: [&str; 5] = proto::oauth::scope::STANDARD;
 
 /// Longest `state` and `nonce` taken, in bytes. They are stored for anonymous visitors.
 const LONGEST: usize = 1024;
@@ -48,7 +48,7 @@ pub struct CheckedAsk {
     pub scope: String,
     /// `nonce`.
     pub nonce: Option<String>,
-    /// `code_challenge` and its method.
+    /// `code_challenge`; its method is always `S256`.
     pub code_challenge: Option<String>,
     /// `prompt`, space separated.
     pub prompt: String,

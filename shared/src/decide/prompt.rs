@@ -45,7 +45,7 @@ pub enum Next {
 /// The next step.
 ///
 /// # Errors
-/// [`Refusal::NotInAllowedGroups`], shown to the person and never sent to the client.
+/// [`Refusal::NotInAllowedGroups`], shown to the person; only a silent request reports it to the client.
 pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
     let Some(who) = f.who else { return Ok(Next::Authenticate) };
     if needs_account(f, who) {

@@ -160,8 +160,6 @@ async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> 
         Err(failure) => return Err(failure),
     };
     if let Some(who) = standing.who.as_ref().filter(|_| next == Next::Grant) {
-        // Most people use their session here alone.
-        http::slide(cx, who);
         return grant::issue_code(cx, req, &standing, who).await;
     }
     if let Some(refusal) = prompt::silent_refusal(next).filter(|_| authorize::is_silent(&standing.ask)) {
@@ -197,7 +195,7 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
     Ok(resp)
 }
 
-/// The subject of an ID token of ours; its times do not matter (OpenID Connect Core §3.1.2.1).
+/// The subject of an ID token of ours, which may have expired (OpenID Connect Core §3.1.2.1).
 async fn hinted_subject(cx: &Cx, hint: &str) -> Result<Option<String>, Failure> {
     let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, hint).await?;
     let ours = claims.filter(|c| c.check(&own_token(cx, Expiry::Ignored)).is_ok());

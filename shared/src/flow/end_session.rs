@@ -67,7 +67,7 @@ struct Hint {
     sid: Option<String>,
 }
 
-/// An ID token of ours; expired ones count (RP-Initiated Logout §4).
+/// An ID token of ours; expired ones count (RP-Initiated Logout §2).
 async fn hint(cx: &Cx, token: &str) -> Result<Option<Hint>, Failure> {
     let claims = keyring::verify(&cx.host, cx.now, TokenType::IdToken, token).await?;
     Ok(claims.filter(|c| c.check(&own_token(cx, Expiry::Ignored)).is_ok()).and_then(|c| read_hint(&c)))

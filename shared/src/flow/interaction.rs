@@ -30,10 +30,7 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
         http::slide(&cx, who);
     }
     match standing.next(&cx)? {
-        Next::Authenticate => {
-            let who = standing.who.as_ref();
-            sign_in::page_for_interaction(&cx, &req, id, &standing, who, None).await
-        }
+        Next::Authenticate => sign_in::page_for_interaction(&cx, &req, id, &standing).await,
         Next::SelectAccount => Ok(select_account_page(&cx, &req, id, &standing)),
         Next::Consent => Ok(consent_page(&cx, &req, id, &standing)),
         Next::Grant => Ok(back_to_authorize(id)),

@@ -81,7 +81,8 @@ pub fn with_cookies(cx: &Cx, req: &Req, params: &Params) -> Option<Resp> {
 /// By how many seconds the clocks of our own nodes may differ.
 const SKEW_S: i64 = 10;
 
-/// What every token of ours says: our issuer, and times that are right but for what our nodes' clocks differ by.
+/// What every token of ours says: our issuer, an `iat` and `nbf` at most [`SKEW_S`] ahead, and an `exp` that counts
+/// to the second.
 #[must_use]
 pub fn own_token(cx: &Cx, expiry: Expiry) -> Expected<'_> {
     Expected { issuer: cx.issuer(), audience: None, expiry, now: cx.now, leeway: SKEW_S }

@@ -28,7 +28,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Resp {
     with_type(status, "application/json", text.into())
 }
 
-/// A page. `form_action` are further origins its forms may end at.
+/// A page. `form_action` are further sources (such as `https:`) its forms may end at.
 #[must_use]
 pub fn page(status: StatusCode, html: String, form_action: Vec<String>) -> Resp {
     let mut resp = with_type(status, "text/html; charset=utf-8", html.into());

@@ -48,13 +48,6 @@ impl Req {
         self.params.get(name).map_or("", String::as_str)
     }
 
-    /// Whether the body is declared as `media_type` (parameters such as `charset` are ignored).
-    #[must_use]
-    pub fn has_type(&self, media_type: &str) -> bool {
-        let declared = self.header(http::header::CONTENT_TYPE).unwrap_or("");
-        declared.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case(media_type))
-    }
-
     /// The `User-Agent`, cut to what is worth storing.
     #[must_use]
     pub fn user_agent(&self) -> String {

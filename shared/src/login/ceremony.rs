@@ -10,8 +10,8 @@ use crate::store::user::User;
 use proto::b64;
 use proto::webauthn::{
     CoseAlgorithm, Expected, NewCredential, PublicKeyCredentialCreationOptionsJSON,
-    PublicKeyCredentialRequestOptionsJSON, PublicReason, RegistrationResponse, RelyingParty,
-    UserVerification, verify_registration,
+    PublicKeyCredentialRequestOptionsJSON, RegistrationResponse, RelyingParty, UserVerification,
+    verify_registration,
 };
 use proto::webauthn::{CredentialDescriptor, User as WebAuthnUser};
 use serde::Serialize;
@@ -143,14 +143,4 @@ pub fn to_passkey(cx: &Cx, owner: &User, new: NewCredential) -> Result<Passkey, 
         created_at: cx.now,
         last_used_at: None,
     })
-}
-
-/// The problem that a refused answer shows as.
-#[must_use]
-pub const fn problem(reason: PublicReason) -> Problem {
-    match reason {
-        PublicReason::InvalidResponse
-        | PublicReason::NotVerified
-        | PublicReason::UserVerificationRequired => Problem::PasskeyRefused,
-    }
 }

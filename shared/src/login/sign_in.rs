@@ -85,11 +85,9 @@ pub async fn page_for_interaction(
     req: &Req,
     id: &str,
     standing: &Standing,
-    who: Option<&Who>,
-    problem: Option<Problem>,
 ) -> Result<Resp, Failure> {
     let destination = Destination::Interaction(id.to_owned());
-    page(cx, req, &destination, Some(standing), who, problem, StatusCode::OK).await
+    page(cx, req, &destination, Some(standing), standing.who.as_ref(), None, StatusCode::OK).await
 }
 
 async fn page(

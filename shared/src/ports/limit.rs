@@ -14,7 +14,7 @@ pub struct Bucket {
     pub period_s: u32,
     /// Requests that may come at once.
     pub burst: u32,
-    /// Whether a failing limiter refuses (sign-in routes) or lets through.
+    /// Whether a failing limiter refuses (every bucket but `api`) or lets through.
     pub fail_closed: bool,
 }
 

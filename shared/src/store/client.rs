@@ -28,7 +28,7 @@ pub struct Client {
     pub requires_reauthentication: bool,
     /// Whether only pushed authorization requests are taken (RFC 9126).
     pub requires_pushed_authorization_requests: bool,
-    /// Whether the person is asked for consent.
+    /// Whether the person is not asked for consent (unless `prompt=consent`).
     pub skip_consent: bool,
     /// Whether only members of the allowed groups may use it.
     pub is_group_restricted: bool,

@@ -103,13 +103,7 @@ pub fn any() -> Stmt {
     Stmt::new("SELECT id FROM users LIMIT 1")
 }
 
-/// A user by id.
-#[must_use]
-pub fn by_id(id: &str) -> Stmt {
-    Stmt::new(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ?1")).bind(id)
-}
-
-/// Shuts or opens an account, and ends its sessions when shut.
+/// Shuts or opens an account, and ends its sessions when shut. Until accounts can be managed only tests call it.
 #[must_use]
 pub fn set_disabled(id: &str, disabled: bool, now: UnixTime) -> Vec<Stmt> {
     let mut stmts = vec![

@@ -23,7 +23,7 @@ pub struct Discovery {
     pub end_session_endpoint: String,
     /// Where the public keys are.
     pub jwks_uri: String,
-    /// Scopes that need no API.
+    /// Scopes that requests can have.
     pub scopes_supported: Vec<&'static str>,
     /// Claims that can be told.
     pub claims_supported: Vec<&'static str>,

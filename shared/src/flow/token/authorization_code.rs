@@ -67,7 +67,7 @@ pub(super) async fn exchange(
     )
     .await;
     match saved {
-        Ok(()) => Ok(tokens.respond(&refresh_token)?),
+        Ok(()) => Ok(tokens.respond(&refresh_token)),
         Err(DbError::Lost) => {
             // Somebody redeemed it between our load and our save: the same as a second use.
             revoke(cx, req, &grant).await?;

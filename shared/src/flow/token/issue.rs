@@ -1,7 +1,7 @@
 //! Making the tokens of a token response (RFC 6749 §5.1, RFC 9068, OpenID Connect Core §3.1.3.3).
 
 use crate::decide::claims;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::http::{Cx, Resp, respond};
 use crate::keyring;
 use crate::store::client::Client;
@@ -103,10 +103,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
 
 impl Tokens {
     /// The token response.
-    ///
-    /// # Errors
-    /// None today.
-    pub(super) fn respond(&self, refresh_token: &str) -> Result<Resp, Fault> {
+    pub(super) fn respond(&self, refresh_token: &str) -> Resp {
         let mut resp = respond::json(
             StatusCode::OK,
             &Body {
@@ -119,6 +116,6 @@ impl Tokens {
             },
         );
         resp.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-        Ok(resp)
+        resp
     }
 }

@@ -65,7 +65,7 @@ pub(super) async fn exchange(
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,
         Turn::Rotate => rotate(cx, token, &token_hash, &grant.id, &client).await?,
     };
-    Ok(tokens.respond(&successor)?)
+    Ok(tokens.respond(&successor))
 }
 
 async fn rotate(
