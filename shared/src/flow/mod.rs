@@ -81,7 +81,7 @@ pub fn with_cookies(cx: &Cx, req: &Req, params: &Params) -> Option<Resp> {
 /// By how many seconds the clocks of our own nodes may differ.
 const SKEW_S: i64 = 10;
 
-/// What every token of ours says: our issuer, an `iat` and `nbf` at most [`SKEW_S`] ahead, and an `exp` that counts
+/// What every token of ours says: our issuer, an `iat` and `nbf` at most ten seconds ahead, and an `exp` that counts
 /// to the second.
 #[must_use]
 pub fn own_token(cx: &Cx, expiry: Expiry) -> Expected<'_> {
