@@ -92,10 +92,8 @@ impl Environment {
     /// # Errors
     /// Every refused value.
     pub(crate) fn load(mut self, folder: &Path) -> Result<Config, Complaints> {
-        let known = |name: &&str| SETTINGS.iter().any(|s| s.name == *name);
         let unknown = Settings::unknown_names(self.values.keys().map(String::as_str))
             .into_iter()
-            .filter(|name| !known(name))
             .map(str::to_owned)
             .collect();
         let keyless = self.get(KEY).is_none();

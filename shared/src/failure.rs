@@ -38,6 +38,15 @@ pub enum Fault {
     Bug(&'static str),
 }
 
+impl Failure {
+    /// What a save that failed means: `instead` if somebody else was first or the row is gone
+    /// ([`DbError::Lost`]), else a fault.
+    #[must_use]
+    pub fn or_if_lost(error: DbError, instead: impl Into<Self>) -> Self {
+        if error == DbError::Lost { instead.into() } else { error.into() }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(r: Refusal) -> Self {
         Self::Refused(r)

@@ -3,11 +3,10 @@
 use super::authorize::{Standing, interaction_standing};
 use super::{body, frame, query, response};
 use crate::decide::prompt::Next;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::login::sign_in;
 use crate::pages::{self, ConsentPage, ErrorKind, SelectAccountPage};
-use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::session::{self, Who};
 use crate::store::{interaction, save};
@@ -110,9 +109,5 @@ async fn switch_account(cx: &Cx, id: &str, who: &Who) -> Result<Resp, Failure> {
 }
 
 async fn save_one(cx: &Cx, stmt: crate::db::Stmt) -> Result<(), Failure> {
-    match cx.host.db.query(stmt).await {
-        Ok(_) => Ok(()),
-        Err(DbError::Lost) => Err(ErrorKind::Interaction.into()),
-        Err(error) => Err(Fault::from(error).into()),
-    }
+    cx.host.db.query(stmt).await.map(drop).map_err(|e| Failure::or_if_lost(e, ErrorKind::Interaction))
 }

@@ -219,16 +219,20 @@ async fn read_body(body: Body, route: &Route) -> Result<Bytes, Failure> {
     }
 }
 
+/// Who is signed in; without a cookie the store is not asked.
+///
+/// # Errors
+/// A fault if the store fails.
+pub(crate) async fn signed_in(cx: &Cx, req: &Req) -> Result<Option<Who>, Failure> {
+    let Some(hash) = cookies::session_hash(cx, req) else { return Ok(None) };
+    Ok(Who::from_rows(&cx.host.db.query(session::live(Some(&hash), cx.now)).await?)?)
+}
+
 async fn authenticate(cx: &mut Cx, route: &Route, req: &Req) -> Result<(), Failure> {
     if matches!(route.auth, Auth::Public | Auth::Client | Auth::Bearer) {
         return Ok(());
     }
-    let hash = cookies::session_hash(cx, req);
-    let rows = match hash.as_deref() {
-        Some(hash) => cx.host.db.query(session::live(Some(hash), cx.now)).await?,
-        None => Vec::new(),
-    };
-    let who = Who::from_rows(&rows)?;
+    let who = signed_in(cx, req).await?;
     match &who {
         Some(who) if who.user.disabled => {
             return Err(refuse(route, ErrorKind::Forbidden, ApiError::UserDisabled));

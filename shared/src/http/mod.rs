@@ -15,6 +15,6 @@ pub use cookies::{
 };
 pub(crate) use csrf::is_own_page;
 pub use dispatch::router;
-pub(crate) use dispatch::slide;
+pub(crate) use dispatch::{signed_in, slide};
 pub use security::ContentSecurity;
 pub use types::{Cx, Peer, Req, Resp};

@@ -64,11 +64,7 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
     let destination =
         Destination::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned());
-    let hash = http::session_hash(&cx, &req);
-    let who = match &hash {
-        Some(hash) => Who::from_rows(&cx.host.db.query(session::live(Some(hash), cx.now)).await?)?,
-        None => None,
-    };
+    let who = http::signed_in(&cx, &req).await?;
     let again = params.get("reauthenticate").is_some();
     match &who {
         Some(who) if !again && !who.user.disabled => Ok(respond::see_other(&destination.address())),

@@ -12,17 +12,12 @@ use ::http::StatusCode;
 use proto::form::Params;
 use serde_json::json;
 
-async fn who(cx: &Cx, req: &Req) -> Result<Option<Who>, Failure> {
-    let Some(hash) = http::session_hash(cx, req) else { return Ok(None) };
-    Ok(Who::from_rows(&cx.host.db.query(session::live(Some(&hash), cx.now)).await?)?)
-}
-
 /// `/` leads to the account, or to the sign-in page.
 ///
 /// # Errors
 /// A fault.
 pub async fn home(cx: Cx, req: Req) -> Result<Resp, Failure> {
-    let signed_in = who(&cx, &req).await?.is_some();
+    let signed_in = http::signed_in(&cx, &req).await?.is_some();
     Ok(respond::see_other(if signed_in { "/settings/account" } else { "/login" }))
 }
 
@@ -32,7 +27,7 @@ pub async fn home(cx: Cx, req: Req) -> Result<Resp, Failure> {
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let Some(who) = who(&cx, &req).await? else { return Ok(signed_out(&cx, &req)) };
+    let Some(who) = http::signed_in(&cx, &req).await? else { return Ok(signed_out(&cx, &req)) };
     let hidden = ["client_id", "post_logout_redirect_uri", "state"]
         .into_iter()
         .filter_map(|name| params.get(name).map(|value| Hidden { name, value }))

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::json;
 use super::paging::{Listing, Page};
 use crate::db::Rows;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::ports::DbError;
 use crate::store::client::{self, Client, ClientSecret, Order};
@@ -51,12 +51,12 @@ pub async fn list(cx: Cx, req: Req) -> Result<Resp, Failure> {
     };
     let total = |rows: &Rows| rows.first().map_or(Ok(0), |row| row.int("n"));
     let [mut count, mut rows, mut secrets] = read(listing.offset()).await?;
-    let window = listing.window(total(&count)?);
+    let mut window = listing.window(total(&count)?);
     if window.offset != listing.offset() {
         // A page behind the last one is the last one.
         [count, rows, secrets] = read(window.offset).await?;
+        window = listing.window(total(&count)?);
     }
-    let window = listing.window(total(&count)?);
     let mut by_client: BTreeMap<String, Vec<ClientSecret>> = BTreeMap::new();
     for row in &secrets {
         by_client.entry(row.text("client_id")?).or_default().push(ClientSecret::from_row(row)?);
@@ -122,7 +122,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if !client.is_group_restricted && before.is_group_restricted {
         stmts.push(client::clear_allowed_groups(&client.id));
     }
-    lost_is_not_found(save(&*cx.host.db, stmts).await)?;
+    save(&*cx.host.db, stmts).await.map_err(|e| Failure::or_if_lost(e, NOT_FOUND))?;
     Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
 }
 
@@ -131,14 +131,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
 /// # Errors
 /// 404, or a fault.
 pub async fn delete(cx: Cx, req: Req) -> Result<Resp, Failure> {
-    lost_is_not_found(save(&*cx.host.db, vec![client::delete(&json::id(&req, "id"))]).await)?;
+    let gone = save(&*cx.host.db, vec![client::delete(&json::id(&req, "id"))]).await;
+    gone.map_err(|e| Failure::or_if_lost(e, NOT_FOUND))?;
     Ok(respond::empty(StatusCode::NO_CONTENT))
-}
-
-fn lost_is_not_found(saved: Result<(), DbError>) -> Result<(), Failure> {
-    match saved {
-        Ok(()) => Ok(()),
-        Err(DbError::Lost) => Err(NOT_FOUND.into()),
-        Err(error) => Err(Fault::from(error).into()),
-    }
 }

@@ -5,10 +5,9 @@ use super::{NOT_FOUND, find};
 use crate::api::error::{ApiError, FieldError};
 use crate::api::json;
 use crate::decide::client_auth::secret_hash;
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::host::Host;
 use crate::http::{Cx, Req, Resp, respond};
-use crate::ports::DbError;
 use crate::store::client::{self, ClientSecret, MAX_SECRETS};
 use ::http::StatusCode;
 use proto::time::UnixTime;
@@ -38,12 +37,8 @@ pub async fn create_secret(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(invalid("secret", "too_many", "A client can have at most 20 secrets"));
     }
     let (row, plain) = new_secret(&cx.host, cx.now, input)?;
-    match cx.host.db.query(row.insert(&client.id)).await {
-        Ok(_) => {}
-        // The client went away or filled up meanwhile.
-        Err(DbError::Lost) => return Err(NOT_FOUND.into()),
-        Err(error) => return Err(Fault::from(error).into()),
-    }
+    // Lost: the client went away or filled up meanwhile.
+    cx.host.db.query(row.insert(&client.id)).await.map_err(|e| Failure::or_if_lost(e, NOT_FOUND))?;
     Ok(respond::json(StatusCode::CREATED, &SecretDto::new(&row, cx.now).with_value(plain)))
 }
 
@@ -93,9 +88,7 @@ pub fn new_secret(host: &Host, now: UnixTime, input: SecretInput) -> Result<(Cli
 /// 404, or a fault.
 pub async fn delete_secret(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let stmt = client::delete_secret(&json::id(&req, "id"), req.param("secretId"));
-    match cx.host.db.query(stmt).await {
-        Ok(_) => Ok(respond::empty(StatusCode::NO_CONTENT)),
-        Err(DbError::Lost) => Err(ApiError::NotFound("Client secret").into()),
-        Err(error) => Err(Fault::from(error).into()),
-    }
+    let missing = ApiError::NotFound("Client secret");
+    cx.host.db.query(stmt).await.map_err(|e| Failure::or_if_lost(e, missing))?;
+    Ok(respond::empty(StatusCode::NO_CONTENT))
 }
