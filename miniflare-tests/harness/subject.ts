@@ -80,16 +80,30 @@ interface Running {
   stop(): Promise<void>
 }
 
-/** A port that nothing listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))))
+/** A port that nothing listens on. It lies below the range from which systems take ports for outgoing connections,
+ * so that none of those takes it before the subject does. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = crypto.randomInt(20_000, 32_000)
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+      server.on('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
     })
-  })
+    if (free) return port
+  }
+  throw new Error('no free port')
+}
+
+// A program that outlives its test file keeps files and pipes open, and with them whoever waits for their end.
+const children = new Set<ChildProcess>()
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')))
+process.on('SIGTERM', () => process.exit(143))
+
+function adopted(child: ChildProcess): ChildProcess {
+  children.add(child)
+  child.on('exit', () => children.delete(child))
+  return child
 }
 
 // Node 20 has no SQLite of its own; Python has. One process serves all statements of a file.
@@ -114,7 +128,7 @@ function sqlite(file: string): { sql(statement: string): Promise<string[][]>; cl
   let last: Promise<unknown> = Promise.resolve()
   const ask = async (statement: string): Promise<string[][]> => {
     if (!child) {
-      child = spawn('python3', ['-c', SQLITE, file], { stdio: ['pipe', 'pipe', 'inherit'] })
+      child = adopted(spawn('python3', ['-c', SQLITE, file], { stdio: ['pipe', 'pipe', 'inherit'] }))
       answers = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
     }
     child.stdin!.write(`${JSON.stringify(statement)}\n`)
@@ -150,9 +164,8 @@ interface Store {
  * package here is the one for Linux on x64. */
 async function libsql(dir: string): Promise<Store> {
   const port = await freePort()
-  const child = spawn(path.join(here, '../node_modules/@tursodatabase/cli-linux-x64-gnu/tursodb'), [path.join(dir, 'libsql.db'), '--sync-server', `127.0.0.1:${port}`], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+  const program = path.join(here, '../node_modules/@tursodatabase/cli-linux-x64-gnu/tursodb')
+  const child = adopted(spawn(program, [path.join(dir, 'libsql.db'), '--sync-server', `127.0.0.1:${port}`], { stdio: 'ignore' }))
   const connection = `http://127.0.0.1:${port}`
   const sql = async (statement: string): Promise<string[][]> => {
     const answer = await fetch(`${connection}/v2/pipeline`, {
@@ -210,11 +223,13 @@ function startNative(port: number, dir: string, store: Store, env: Record<string
   const binary = process.env.LATCHKEY_BIN ?? path.join(root, 'target/debug/latchkey')
   let log = ''
   let ended: string | undefined
-  const child: ChildProcess = spawn(binary, [], {
-    cwd: dir,
-    env: { PATH: process.env.PATH ?? '', PORT: String(port), HOST: '127.0.0.1', DB_CONNECTION_STRING: store.connection, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = adopted(
+    spawn(binary, [], {
+      cwd: dir,
+      env: { PATH: process.env.PATH ?? '', PORT: String(port), HOST: '127.0.0.1', DB_CONNECTION_STRING: store.connection, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   child.stdout?.on('data', (chunk: Buffer) => (log += chunk.toString('utf8')))
   child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString('utf8')))
   child.on('error', (error) => (ended = `cannot start ${binary}: ${error.message}`))
@@ -263,6 +278,17 @@ async function startWorker(port: number, dir: string, appUrl: string, env: Recor
 
 /** Starts the subject on an empty database and waits until it is healthy. */
 export async function startOp(options: Options = {}): Promise<Op> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      // Another test file may have taken the port meanwhile.
+      if (tries === 3 || !/in use/i.test(String(error))) throw error
+    }
+  }
+}
+
+async function startOnce(options: Options): Promise<Op> {
   const port = await freePort()
   const dir = await mkdtemp(path.join(tmpdir(), 'latchkey-test-'))
   const url = options.appUrl ?? `http://localhost:${port}`
@@ -289,7 +315,17 @@ export async function startOp(options: Options = {}): Promise<Op> {
       await new Promise((resolve) => setTimeout(resolve, 25))
     }
   }
-  let running = await begin()
+  const clear = async (): Promise<void> => {
+    await store?.remove()
+    await rm(dir, { recursive: true, force: true })
+  }
+  let running: Running
+  try {
+    running = await begin()
+  } catch (error) {
+    await clear()
+    throw error
+  }
   let earlier = ''
   return {
     name: SUBJECT,
@@ -314,8 +350,7 @@ export async function startOp(options: Options = {}): Promise<Op> {
     },
     stop: async () => {
       await running.stop()
-      await store?.remove()
-      await rm(dir, { recursive: true, force: true })
+      await clear()
     },
   }
 }
