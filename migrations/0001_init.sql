@@ -99,7 +99,9 @@ CREATE TABLE sessions (
   user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
   passkey_id TEXT,
   amr TEXT NOT NULL,
+  acr TEXT,
   auth_time BIGINT NOT NULL,
+  browser_hash TEXT,
   created_at BIGINT NOT NULL,
   last_seen_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
@@ -109,6 +111,8 @@ CREATE TABLE sessions (
 );
 
 CREATE INDEX sessions_user ON sessions (user_id);
+
+CREATE INDEX sessions_browser ON sessions (browser_hash);
 
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
@@ -130,7 +134,10 @@ CREATE TABLE clients (
   launch_url TEXT,
   client_type TEXT NOT NULL DEFAULT 'standard',
   federated_identities TEXT NOT NULL DEFAULT '[]',
-  id_token_signed_response_alg TEXT,
+  metadata TEXT NOT NULL DEFAULT '{}',
+  metadata_expires_at BIGINT,
+  approval TEXT NOT NULL DEFAULT 'approved',
+  registration_token_hash TEXT,
   access_token_duration_minutes BIGINT NOT NULL DEFAULT 60,
   refresh_token_duration_minutes BIGINT NOT NULL DEFAULT 43200,
   created_by_id TEXT REFERENCES users (id) ON DELETE SET NULL,
@@ -202,13 +209,19 @@ CREATE INDEX interactions_expiry ON interactions (expires_at);
 
 CREATE TABLE grants (
   id TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
-  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
   session_id TEXT,
   scope TEXT NOT NULL,
+  resource TEXT,
+  claims TEXT,
   auth_time BIGINT NOT NULL,
   amr TEXT NOT NULL,
+  acr TEXT,
   nonce TEXT,
+  dpop_jkt TEXT,
+  actor TEXT,
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   revoked_at BIGINT,
@@ -229,6 +242,7 @@ CREATE TABLE authorization_codes (
   redirect_uri TEXT,
   code_challenge TEXT,
   code_challenge_method TEXT,
+  dpop_jkt TEXT,
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   used_at BIGINT
@@ -252,6 +266,151 @@ CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
 
 CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 
+CREATE TABLE revoked_access_tokens (
+  jti TEXT NOT NULL PRIMARY KEY,
+  expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX revoked_access_tokens_expiry ON revoked_access_tokens (expires_at);
+
+CREATE TABLE pushed_requests (
+  request_uri_hash TEXT NOT NULL PRIMARY KEY,
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  request TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX pushed_requests_client ON pushed_requests (client_id);
+
+CREATE INDEX pushed_requests_expiry ON pushed_requests (expires_at);
+
+CREATE TABLE device_codes (
+  device_code_hash TEXT NOT NULL PRIMARY KEY,
+  user_code_hash TEXT NOT NULL UNIQUE,
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  scope TEXT NOT NULL,
+  resource TEXT,
+  nonce TEXT,
+  dpop_jkt TEXT,
+  state TEXT NOT NULL,
+  user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+  session_id TEXT,
+  grant_id TEXT REFERENCES grants (id) ON DELETE CASCADE,
+  tries BIGINT NOT NULL DEFAULT 0,
+  interval_s BIGINT NOT NULL,
+  last_polled_at BIGINT,
+  ip TEXT,
+  country TEXT,
+  city TEXT,
+  user_agent TEXT,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX device_codes_client ON device_codes (client_id);
+
+CREATE INDEX device_codes_user ON device_codes (user_id);
+
+CREATE INDEX device_codes_grant ON device_codes (grant_id);
+
+CREATE INDEX device_codes_expiry ON device_codes (expires_at);
+
+CREATE TABLE used_jtis (
+  issuer TEXT NOT NULL,
+  jti TEXT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  PRIMARY KEY (issuer, jti)
+);
+
+CREATE INDEX used_jtis_expiry ON used_jtis (expires_at);
+
+CREATE TABLE counters (
+  name TEXT NOT NULL PRIMARY KEY,
+  count BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX counters_expiry ON counters (expires_at);
+
+CREATE TABLE remote_documents (
+  url TEXT NOT NULL PRIMARY KEY,
+  body TEXT NOT NULL,
+  fetched_at BIGINT NOT NULL,
+  fresh_until BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX remote_documents_expiry ON remote_documents (expires_at);
+
+CREATE TABLE apis (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  name_folded TEXT NOT NULL,
+  resource TEXT NOT NULL UNIQUE,
+  allow_cimd_clients BIGINT NOT NULL DEFAULT 0,
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL
+);
+
+CREATE INDEX apis_name ON apis (name_folded, id);
+
+CREATE TABLE api_permissions (
+  id TEXT NOT NULL PRIMARY KEY,
+  api_id TEXT NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  allowed_for_cimd_clients BIGINT NOT NULL DEFAULT 0,
+  UNIQUE (api_id, key)
+);
+
+CREATE TABLE api_clients (
+  api_id TEXT NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  subject_type TEXT NOT NULL,
+  PRIMARY KEY (api_id, client_id, subject_type)
+);
+
+CREATE INDEX api_clients_client ON api_clients (client_id);
+
+CREATE TABLE api_client_permissions (
+  permission_id TEXT NOT NULL REFERENCES api_permissions (id) ON DELETE CASCADE,
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  subject_type TEXT NOT NULL,
+  PRIMARY KEY (permission_id, client_id, subject_type)
+);
+
+CREATE INDEX api_client_permissions_client ON api_client_permissions (client_id);
+
+CREATE TABLE logout_deliveries (
+  id TEXT NOT NULL PRIMARY KEY,
+  client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
+  uri TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  session_id TEXT,
+  state TEXT NOT NULL,
+  attempts BIGINT NOT NULL DEFAULT 0,
+  next_attempt_at BIGINT NOT NULL,
+  last_error TEXT,
+  created_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+
+CREATE INDEX logout_deliveries_due ON logout_deliveries (state, next_attempt_at);
+
+CREATE INDEX logout_deliveries_client ON logout_deliveries (client_id, created_at);
+
+CREATE TABLE initial_access_tokens (
+  id TEXT NOT NULL PRIMARY KEY,
+  token_hash TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  uses_left BIGINT,
+  created_by_id TEXT REFERENCES users (id) ON DELETE SET NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT
+);
+
 CREATE TABLE signing_keys (
   kid TEXT NOT NULL PRIMARY KEY,
   alg TEXT NOT NULL,
@@ -259,7 +418,9 @@ CREATE TABLE signing_keys (
   private_sealed TEXT NOT NULL,
   state TEXT NOT NULL,
   created_at BIGINT NOT NULL,
-  retired_at BIGINT
+  activates_at BIGINT,
+  retired_at BIGINT,
+  expires_at BIGINT
 );
 
 CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (alg) WHERE state = 'active';

@@ -72,17 +72,24 @@ pub fn person(user: Option<&User>, client: &Client, is_member: bool) -> Result<(
 pub(crate) mod tests {
     use super::*;
     use crate::decide::authorize::tests::client;
+    use crate::store::grant::Kind;
 
     pub(crate) fn grant() -> Grant {
         Grant {
             id: "g".into(),
+            kind: Kind::AuthorizationCode,
             client_id: "app".into(),
-            user_id: "u".into(),
+            user_id: Some("u".into()),
             session_id: Some("s".into()),
             scope: "openid".into(),
+            resource: None,
+            claims: None,
             auth_time: UnixTime(0),
             amr: "phr".into(),
+            acr: None,
             nonce: None,
+            dpop_jkt: None,
+            actor: None,
             revoked_at: None,
         }
     }
@@ -95,6 +102,7 @@ pub(crate) mod tests {
             redirect_uri: Some("https://app.example/cb".into()),
             code_challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into()),
             code_challenge_method: Some("S256".into()),
+            dpop_jkt: None,
             expires_at: UnixTime(60),
             used_at: None,
         }

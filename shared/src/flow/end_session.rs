@@ -42,7 +42,14 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Some(who) => {
             let mut stmts = session::end(&who.session.id, cx.now);
             let data = json!({ "clientName": client.name });
-            stmts.push(audit::record(Event::SignOut, &who.user.id, Some(&client.id), &data, &cx, &req)?);
+            stmts.push(audit::record(
+                Event::SignOut,
+                Some(&who.user.id),
+                Some(&client.id),
+                &data,
+                &cx,
+                &req,
+            )?);
             stmts
         }
         None => hint

@@ -8,7 +8,7 @@ use crate::pages::ErrorKind;
 use crate::ports::DbError;
 use crate::store::audit::{self, Event};
 use crate::store::consent::{self, Consent};
-use crate::store::grant::{CODE_LIFETIME_S, Code, Grant};
+use crate::store::grant::{CODE_LIFETIME_S, Code, Grant, Kind};
 use crate::store::session::{self, Who};
 use crate::store::{client, interaction, save};
 use proto::hash::sha256_b64;
@@ -23,13 +23,19 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
     let code = cx.host.random_token()?;
     let grant = Grant {
         id: cx.host.uuid()?,
+        kind: Kind::AuthorizationCode,
         client_id: app.id.clone(),
-        user_id: who.user.id.clone(),
+        user_id: Some(who.user.id.clone()),
         session_id: Some(who.session.id.clone()),
         scope: ask.scope.clone(),
+        resource: None,
+        claims: None,
         auth_time: who.session.auth_time,
         amr: who.session.amr.clone(),
+        acr: None,
         nonce: ask.nonce.clone(),
+        dpop_jkt: None,
+        actor: None,
         revoked_at: None,
     };
     let code_row = Code {
@@ -37,6 +43,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         redirect_uri: ask.redirect_uri_sent.clone(),
         code_challenge: ask.code_challenge.clone(),
         code_challenge_method: ask.code_challenge.as_ref().map(|_| "S256".to_owned()),
+        dpop_jkt: None,
         expires_at: cx.now.plus(CODE_LIFETIME_S),
         used_at: None,
     };
@@ -58,7 +65,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         stmts.push(client::set_pkce_supported(&app.id));
     }
     let data = json!({ "clientName": app.name });
-    stmts.push(audit::record(event, &who.user.id, Some(&app.id), &data, cx, req)?);
+    stmts.push(audit::record(event, Some(&who.user.id), Some(&app.id), &data, cx, req)?);
     match save(&*cx.host.db, stmts).await {
         Ok(()) => response::send(cx, req, &standing.known(), &[("code", &code)]),
         // Or the client or the person was removed meanwhile.

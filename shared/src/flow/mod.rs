@@ -2,6 +2,7 @@
 //! load, ask `decide`, and save.
 
 pub mod authorize;
+pub mod client;
 pub mod discovery;
 pub mod end_session;
 pub mod grant;

@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::ports::DbError;
-use crate::store::{challenge, grant, interaction, session};
+use crate::store::{challenge, grant, interaction, jti, session};
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
@@ -14,7 +14,7 @@ const ROUNDS: usize = 50;
 /// [`DbError`]; the next tick tries again.
 pub async fn tick(host: &Host) -> Result<(), DbError> {
     let now = host.clock.now();
-    for sweep in [challenge::sweep, interaction::sweep, grant::sweep, session::sweep] {
+    for sweep in [challenge::sweep, interaction::sweep, grant::sweep, session::sweep, jti::sweep] {
         for _ in 0..ROUNDS {
             if host.db.query(sweep(now)).await?.is_empty() {
                 break;

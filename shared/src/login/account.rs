@@ -97,7 +97,7 @@ pub async fn add_passkey(cx: Cx, req: Req) -> Result<Resp, Failure> {
             Ok(credential) => {
                 let passkey = ceremony::to_passkey(&cx, &who.user, credential)?;
                 let data = json!({ "passkeyName": passkey.name });
-                let entry = audit::record(Event::PasskeyAdded, &who.user.id, None, &data, &cx, &req)?;
+                let entry = audit::record(Event::PasskeyAdded, Some(&who.user.id), None, &data, &cx, &req)?;
                 match save(&*cx.host.db, vec![passkey.insert(), entry]).await {
                     Ok(()) => return Ok(respond::see_other("/settings/account")),
                     Err(DbError::Unique(_)) => Problem::PasskeyTaken,

@@ -107,13 +107,13 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let data = json!({ "passkeyName": passkey.name });
     stmts.push(audit::record(
         Event::AccountCreated,
-        &user.id,
+        Some(&user.id),
         None,
         &json!({ "method": "setup" }),
         &cx,
         &req,
     )?);
-    stmts.push(audit::record(Event::PasskeyAdded, &user.id, None, &data, &cx, &req)?);
+    stmts.push(audit::record(Event::PasskeyAdded, Some(&user.id), None, &data, &cx, &req)?);
     match save(&*cx.host.db, stmts).await {
         Ok(()) => {}
         Err(DbError::Lost | DbError::Unique(_)) => return Err(ErrorKind::NotFound.into()),

@@ -213,7 +213,7 @@ async fn signed_in(
         stmts.push(interaction::authenticated(id, &browser.hash, &user.id));
     }
     let data = json!({ "passkeyName": passkey.name });
-    stmts.push(audit::record(Event::SignIn, &user.id, None, &data, cx, req)?);
+    stmts.push(audit::record(Event::SignIn, Some(&user.id), None, &data, cx, req)?);
     if verified.clone_suspected {
         tracing::warn!(
             request_id = cx.request_id,
@@ -221,7 +221,7 @@ async fn signed_in(
             passkey = passkey.id,
             "passkey counter went back"
         );
-        stmts.push(audit::record(Event::PasskeyCloneSuspected, &user.id, None, &data, cx, req)?);
+        stmts.push(audit::record(Event::PasskeyCloneSuspected, Some(&user.id), None, &data, cx, req)?);
     }
     match save(&*cx.host.db, stmts).await {
         Ok(()) => {}

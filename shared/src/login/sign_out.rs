@@ -68,7 +68,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     .await?;
     if let Some(who) = Who::from_rows(&who)? {
         let mut stmts = session::end(&who.session.id, cx.now);
-        stmts.push(audit::record(Event::SignOut, &who.user.id, None, &json!({}), &cx, &req)?);
+        stmts.push(audit::record(Event::SignOut, Some(&who.user.id), None, &json!({}), &cx, &req)?);
         save(&*cx.host.db, stmts).await?;
     }
     let mut resp = match Client::from_rows(&client)? {

@@ -41,13 +41,13 @@ impl Event {
     }
 }
 
-/// An entry about `user_id`, with address and device of the request.
+/// An entry about `user_id`, or about a client alone, with address and device of the request.
 ///
 /// # Errors
 /// A fault if there is no randomness for the id.
 pub fn record(
     event: Event,
-    user_id: &str,
+    user_id: Option<&str>,
     client_id: Option<&str>,
     data: &Value,
     cx: &Cx,

@@ -3,6 +3,7 @@
 use super::{list_from_text, list_to_text};
 use crate::db::{Row, Rows, Stmt};
 use crate::ports::DbError;
+use proto::oauth::client_metadata::ClientMetadata;
 use proto::time::UnixTime;
 
 /// A registered client (RFC 6749 §2).
@@ -38,6 +39,12 @@ pub struct Client {
     pub client_type: String,
     /// Federated identities, JSON.
     pub federated_identities: String,
+    /// What registration knows and the fields above do not.
+    pub metadata: ClientMetadata,
+    /// When the metadata document has to be fetched again; only for clients known by one.
+    pub metadata_expires_at: Option<UnixTime>,
+    /// Whether an admin has yet to approve it: until then it cannot be used.
+    pub is_pending: bool,
     /// Lifetime of access tokens, minutes.
     pub access_token_duration_minutes: i64,
     /// Lifetime of refresh tokens, minutes.
@@ -51,7 +58,7 @@ macro_rules! client_columns {
         "c.id AS client_id, c.name AS client_name, c.description, c.callback_urls, c.logout_callback_urls, \
          c.is_public, c.pkce_enabled, c.pkce_supported, c.requires_reauthentication, \
          c.requires_pushed_authorization_requests, c.skip_consent, c.is_group_restricted, c.launch_url, \
-         c.client_type, c.federated_identities, c.access_token_duration_minutes, \
+         c.client_type, c.federated_identities, c.metadata, c.metadata_expires_at, c.approval, c.access_token_duration_minutes, \
          c.refresh_token_duration_minutes, c.created_at AS client_created_at"
     };
 }
@@ -79,6 +86,9 @@ impl Client {
             launch_url: row.opt_text("launch_url")?,
             client_type: row.text("client_type")?,
             federated_identities: row.text("federated_identities")?,
+            metadata: read_metadata(&row.text("metadata")?)?,
+            metadata_expires_at: row.opt_time("metadata_expires_at")?,
+            is_pending: row.text("approval")? != "approved",
             access_token_duration_minutes: row.int("access_token_duration_minutes")?,
             refresh_token_duration_minutes: row.int("refresh_token_duration_minutes")?,
             created_at: row.time("client_created_at")?,
@@ -127,6 +137,10 @@ impl Client {
             .bind(self.is_group_restricted)
             .bind(self.launch_url.clone())
             .bind(&self.federated_identities)
+            .bind(self.metadata.to_text())
+            .bind(self.metadata_expires_at)
+            .bind(if self.is_pending { "pending" } else { "approved" })
+            .bind(&self.client_type)
             .bind(self.access_token_duration_minutes)
             .bind(self.refresh_token_duration_minutes)
             .bind(now)
@@ -138,9 +152,10 @@ impl Client {
         let stmt = Stmt::new(
             "INSERT INTO clients (id, name, name_folded, description, callback_urls, logout_callback_urls, is_public, \
              pkce_enabled, pkce_supported, requires_reauthentication, requires_pushed_authorization_requests, \
-             skip_consent, is_group_restricted, launch_url, federated_identities, access_token_duration_minutes, \
-             refresh_token_duration_minutes, updated_at, created_at, created_by_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18, ?19)",
+             skip_consent, is_group_restricted, launch_url, federated_identities, metadata, metadata_expires_at, approval, \
+             client_type, access_token_duration_minutes, refresh_token_duration_minutes, updated_at, created_at, \
+             created_by_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+             ?19, ?20, ?21, ?22, ?22, ?23)",
         );
         self.bind_editable(stmt, now).bind(created_by_id)
     }
@@ -152,12 +167,20 @@ impl Client {
             "UPDATE clients SET name = ?2, name_folded = ?3, description = ?4, callback_urls = ?5, \
              logout_callback_urls = ?6, is_public = ?7, pkce_enabled = ?8, pkce_supported = ?9, \
              requires_reauthentication = ?10, requires_pushed_authorization_requests = ?11, skip_consent = ?12, \
-             is_group_restricted = ?13, launch_url = ?14, federated_identities = ?15, \
-             access_token_duration_minutes = ?16, refresh_token_duration_minutes = ?17, updated_at = ?18 \
+             is_group_restricted = ?13, launch_url = ?14, federated_identities = ?15, metadata = ?16, \
+             metadata_expires_at = ?17, approval = ?18, client_type = ?19, access_token_duration_minutes = ?20, \
+             refresh_token_duration_minutes = ?21, updated_at = ?22 \
              WHERE id = ?1",
         );
         self.bind_editable(stmt, now).one()
     }
+}
+
+fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {
+    ClientMetadata::from_text(text).map_err(|_| DbError::Inconsistent {
+        table: "clients",
+        what: "metadata is not client metadata".into(),
+    })
 }
 
 /// A client by id.

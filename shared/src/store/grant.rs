@@ -10,29 +10,75 @@ use proto::time::UnixTime;
 pub struct Grant {
     /// UUID; the first part of every access token's `jti`.
     pub id: String,
+    /// How it came about.
+    pub kind: Kind,
     /// Client.
     pub client_id: String,
-    /// Person.
-    pub user_id: String,
+    /// Person; `None` where a client acts for itself.
+    pub user_id: Option<String>,
     /// Session it was given in: the `sid` of ID tokens.
     pub session_id: Option<String>,
     /// Granted scope, space separated.
     pub scope: String,
+    /// API that access tokens are for (RFC 8707), if not the client itself.
+    pub resource: Option<String>,
+    /// Requested claims (OpenID Connect Core §5.5), JSON.
+    pub claims: Option<String>,
     /// When the person authenticated.
     pub auth_time: UnixTime,
     /// How (RFC 8176), space separated.
     pub amr: String,
+    /// Authentication context class (OpenID Connect Core §2).
+    pub acr: Option<String>,
     /// `nonce` of the request.
     pub nonce: Option<String>,
+    /// Thumbprint of the key that tokens are bound to (RFC 9449 §6).
+    pub dpop_jkt: Option<String>,
+    /// `act` claim of exchanged tokens (RFC 8693 §4.1), JSON.
+    pub actor: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<UnixTime>,
 }
 
+/// How a grant came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 8628.
+    DeviceCode,
+    /// RFC 8693.
+    TokenExchange,
+}
+
+impl Kind {
+    const ALL: [Self; 4] =
+        [Self::AuthorizationCode, Self::ClientCredentials, Self::DeviceCode, Self::TokenExchange];
+
+    /// How it is stored.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "device_code",
+            Self::TokenExchange => "token_exchange",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, DbError> {
+        let found = Self::ALL.into_iter().find(|k| k.as_str() == text);
+        found.ok_or_else(|| DbError::Inconsistent { table: "grants", what: format!("kind {text}") })
+    }
+}
+
 macro_rules! grant_columns {
     () => {
-        "g.id AS grant_id, g.client_id AS grant_client_id, g.user_id AS grant_user_id, \
-         g.session_id AS grant_session_id, g.scope AS grant_scope, g.auth_time AS grant_auth_time, \
-         g.amr AS grant_amr, g.nonce, g.revoked_at"
+        "g.id AS grant_id, g.kind AS grant_kind, g.client_id AS grant_client_id, g.user_id AS grant_user_id, \
+         g.session_id AS grant_session_id, g.scope AS grant_scope, g.resource AS grant_resource, g.claims, \
+         g.auth_time AS grant_auth_time, g.amr AS grant_amr, g.acr AS grant_acr, g.nonce, \
+         g.dpop_jkt AS grant_dpop_jkt, g.actor, g.revoked_at"
     };
 }
 
@@ -40,13 +86,19 @@ impl Grant {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         Ok(Self {
             id: row.text("grant_id")?,
+            kind: Kind::parse(&row.text("grant_kind")?)?,
             client_id: row.text("grant_client_id")?,
-            user_id: row.text("grant_user_id")?,
+            user_id: row.opt_text("grant_user_id")?,
             session_id: row.opt_text("grant_session_id")?,
             scope: row.text("grant_scope")?,
+            resource: row.opt_text("grant_resource")?,
+            claims: row.opt_text("claims")?,
             auth_time: row.time("grant_auth_time")?,
             amr: row.text("grant_amr")?,
+            acr: row.opt_text("grant_acr")?,
             nonce: row.opt_text("nonce")?,
+            dpop_jkt: row.opt_text("grant_dpop_jkt")?,
+            actor: row.opt_text("actor")?,
             revoked_at: row.opt_time("revoked_at")?,
         })
     }
@@ -55,17 +107,24 @@ impl Grant {
     #[must_use]
     pub fn insert(&self, now: UnixTime, expires_at: UnixTime) -> Stmt {
         Stmt::new(
-            "INSERT INTO grants (id, client_id, user_id, session_id, scope, auth_time, amr, nonce, created_at, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO grants (id, kind, client_id, user_id, session_id, scope, resource, claims, auth_time, amr, acr, \
+             nonce, dpop_jkt, actor, created_at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )
         .bind(&self.id)
+        .bind(self.kind.as_str())
         .bind(&self.client_id)
-        .bind(&self.user_id)
+        .bind(self.user_id.clone())
         .bind(self.session_id.clone())
         .bind(&self.scope)
+        .bind(self.resource.clone())
+        .bind(self.claims.clone())
         .bind(self.auth_time)
         .bind(&self.amr)
+        .bind(self.acr.clone())
         .bind(self.nonce.clone())
+        .bind(self.dpop_jkt.clone())
+        .bind(self.actor.clone())
         .bind(now)
         .bind(expires_at)
     }
@@ -103,6 +162,8 @@ pub struct Code {
     pub code_challenge: Option<String>,
     /// `code_challenge_method`.
     pub code_challenge_method: Option<String>,
+    /// `dpop_jkt` of the authorization request (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// End of life.
     pub expires_at: UnixTime,
     /// When it was redeemed.
@@ -118,13 +179,14 @@ impl Code {
     pub fn insert(&self, grant_id: &str, now: UnixTime) -> Stmt {
         Stmt::new(
             "INSERT INTO authorization_codes (code_hash, grant_id, redirect_uri, code_challenge, code_challenge_method, \
-             created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             dpop_jkt, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )
         .bind(&self.code_hash)
         .bind(grant_id)
         .bind(self.redirect_uri.clone())
         .bind(self.code_challenge.clone())
         .bind(self.code_challenge_method.clone())
+        .bind(self.dpop_jkt.clone())
         .bind(now)
         .bind(self.expires_at)
     }
@@ -134,7 +196,7 @@ impl Code {
 #[must_use]
 pub fn by_code(code_hash: &str) -> Stmt {
     Stmt::new(concat!(
-        "SELECT a.code_hash, a.redirect_uri, a.code_challenge, a.code_challenge_method, a.expires_at, a.used_at, ",
+        "SELECT a.code_hash, a.redirect_uri, a.code_challenge, a.code_challenge_method, a.dpop_jkt, a.expires_at, a.used_at, ",
         grant_columns!(),
         " FROM authorization_codes a JOIN grants g ON g.id = a.grant_id WHERE a.code_hash = ?1"
     ))
@@ -153,6 +215,7 @@ pub fn read_code(rows: &Rows) -> Result<Option<(Code, Grant)>, DbError> {
                 redirect_uri: row.opt_text("redirect_uri")?,
                 code_challenge: row.opt_text("code_challenge")?,
                 code_challenge_method: row.opt_text("code_challenge_method")?,
+                dpop_jkt: row.opt_text("dpop_jkt")?,
                 expires_at: row.time("expires_at")?,
                 used_at: row.opt_time("used_at")?,
             };

@@ -7,6 +7,7 @@ pub mod client;
 pub mod consent;
 pub mod grant;
 pub mod interaction;
+pub mod jti;
 pub mod origin;
 pub mod passkey;
 pub mod session;

@@ -28,7 +28,7 @@ async fn a_client_with_every_default() {
         "id": null, "name": "Photos", "description": "", "hasLogo": false, "hasDarkLogo": false, "launchURL": null,
         "requiresReauthentication": false, "clientType": "standard", "callbackURLs": [], "logoutCallbackURLs": [],
         "isPublic": false, "pkceEnabled": false, "requiresPushedAuthorizationRequests": false, "skipConsent": false,
-        "isGroupRestricted": false, "credentials": { "federatedIdentities": [], "secrets": [] },
+        "isGroupRestricted": false, "credentials": { "federatedIdentities": [], "secrets": [] }, "metadata": {},
         "accessTokenDurationMinutes": 60, "refreshTokenDurationMinutes": 43200, "allowedUserGroups": [],
     });
     assert_eq!(made, want);

@@ -1,6 +1,7 @@
 //! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9207, 9700).
 
 pub mod client_auth;
+pub mod client_metadata;
 pub mod error;
 pub mod pkce;
 pub mod prompt;
@@ -8,6 +9,7 @@ pub mod response_mode;
 pub mod scope;
 
 pub use client_auth::ClientCredentials;
+pub use client_metadata::ClientMetadata;
 pub use error::ErrorCode;
 pub use response_mode::ResponseMode;
 pub use scope::Scope;

@@ -2,6 +2,7 @@
 
 use crate::api::error::{ApiError, FieldError};
 use crate::store::client::{Client, ClientSecret};
+use proto::oauth::ClientMetadata;
 use proto::time::UnixTime;
 use proto::uri::CallbackPattern;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub struct ClientInput {
     pub launch_url: Option<String>,
     /// Federated identities.
     pub credentials: Option<CredentialsInput>,
+    /// Client metadata (RFC 7591 §2), members spelled as registered. Absent leaves it as it is.
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
+    pub metadata: Option<ClientMetadata>,
     /// Lifetime of access tokens; 0 is the default.
     pub access_token_duration_minutes: i64,
     /// Lifetime of refresh tokens; 0 is the default.
@@ -105,6 +109,9 @@ impl Client {
             launch_url: None,
             client_type: "standard".to_owned(),
             federated_identities: "[]".to_owned(),
+            metadata: ClientMetadata::default(),
+            metadata_expires_at: None,
+            is_pending: false,
             access_token_duration_minutes: 60,
             refresh_token_duration_minutes: 43_200,
             created_at: now,
@@ -178,6 +185,7 @@ impl ClientInput {
             is_group_restricted: self.is_group_restricted,
             launch_url,
             federated_identities: serde_json::to_string(&identities).unwrap_or_else(|_| "[]".to_owned()),
+            metadata: self.metadata.unwrap_or(before.metadata),
             access_token_duration_minutes: access,
             refresh_token_duration_minutes: refresh,
             ..before
@@ -256,6 +264,8 @@ pub(in crate::api) struct ClientDto {
     skip_consent: bool,
     is_group_restricted: bool,
     credentials: CredentialsDto,
+    #[cfg_attr(test, schema(value_type = Object))]
+    metadata: ClientMetadata,
     access_token_duration_minutes: i64,
     refresh_token_duration_minutes: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,6 +291,7 @@ impl ClientDto {
             skip_consent: c.skip_consent,
             is_group_restricted: c.is_group_restricted,
             credentials: CredentialsDto { federated_identities, secrets },
+            metadata: c.metadata.clone(),
             access_token_duration_minutes: c.access_token_duration_minutes,
             refresh_token_duration_minutes: c.refresh_token_duration_minutes,
             allowed_user_groups: None,

@@ -3,6 +3,7 @@
 use super::issue::{self, Basis, Nonce};
 use crate::decide::code::{self, Redemption};
 use crate::failure::{Failure, Fault};
+use crate::flow::client::prove;
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -39,7 +40,7 @@ pub(super) async fn exchange(
         ],
     )
     .await?;
-    let client = super::authenticate(cx, credentials, &client, &secrets)?;
+    let client = prove(cx, credentials, &client, &secrets).await?;
     let stored = grant::read_code(&stored)?;
     let sent =
         Redemption { redirect_uri: params.get("redirect_uri"), code_verifier: params.get("code_verifier") };
@@ -88,6 +89,7 @@ async fn revoke(cx: &Cx, req: &Req, grant: &Grant) -> Result<(), Failure> {
         "authorization code came twice"
     );
     let data = json!({ "kind": "authorization_code" });
-    let entry = audit::record(Event::TokenReuse, &grant.user_id, Some(&grant.client_id), &data, cx, req)?;
+    let entry =
+        audit::record(Event::TokenReuse, grant.user_id.as_deref(), Some(&grant.client_id), &data, cx, req)?;
     Ok(save(&*cx.host.db, vec![grant::revoke(&grant.id, "code_reuse", cx.now), entry]).await?)
 }

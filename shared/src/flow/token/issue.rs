@@ -67,7 +67,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
     let key = keyring::active(&cx.host, cx.now).await?;
     let expires_in = basis.client.access_token_lifetime_s();
     let access = AccessToken {
-        subject: basis.grant.user_id.clone(),
+        subject: basis.person.id.clone(),
         client_id: basis.client.id.clone(),
         audience: claims::access_token_audience(&basis.client.id, cx.issuer(), basis.scope),
         scope: basis.scope.clone(),
@@ -81,7 +81,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
         let amr: Vec<&str> = basis.grant.amr.split(' ').filter(|m| !m.is_empty()).collect();
         let id = IdToken {
             issuer: cx.issuer(),
-            subject: &basis.grant.user_id,
+            subject: &basis.person.id,
             client_id: &basis.client.id,
             session_id: basis.grant.session_id.as_deref(),
             jti: &cx.host.uuid()?,

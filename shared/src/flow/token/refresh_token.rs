@@ -6,6 +6,7 @@
 use super::issue::{self, Basis, Nonce};
 use crate::decide::refresh::{self, Facts, Turn};
 use crate::failure::{Failure, Fault};
+use crate::flow::client::prove;
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -45,7 +46,7 @@ pub(super) async fn exchange(
         ],
     )
     .await?;
-    let client = super::authenticate(cx, credentials, &client, &secrets)?;
+    let client = prove(cx, credentials, &client, &secrets).await?;
     let stored = grant::read_refresh(&stored)?;
     let facts =
         Facts { stored: stored.as_ref(), client: &client, has_consent: !given.is_empty(), now: cx.now };
@@ -131,12 +132,16 @@ async fn revoke(cx: &Cx, req: &Req, stored: Option<&(RefreshToken, Grant)>) -> F
         "refresh token reused"
     );
     let data = json!({ "kind": "refresh_token" });
-    let written =
-        match audit::record(Event::TokenReuse, &grant.user_id, Some(&grant.client_id), &data, cx, req) {
-            Ok(entry) => {
-                save(&*cx.host.db, vec![grant::revoke(&grant.id, "refresh_reuse", cx.now), entry]).await
-            }
-            Err(failure) => return failure,
-        };
+    let written = match audit::record(
+        Event::TokenReuse,
+        grant.user_id.as_deref(),
+        Some(&grant.client_id),
+        &data,
+        cx,
+        req,
+    ) {
+        Ok(entry) => save(&*cx.host.db, vec![grant::revoke(&grant.id, "refresh_reuse", cx.now), entry]).await,
+        Err(failure) => return failure,
+    };
     written.map_or_else(Failure::from, |()| Refusal::RefreshTokenReused.into())
 }

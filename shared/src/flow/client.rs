@@ -1,0 +1,40 @@
+//! Client authentication (RFC 6749 §2.3), the same at every endpoint that clients call themselves.
+
+use crate::db::Rows;
+use crate::decide::client_auth;
+use crate::failure::Failure;
+use crate::http::{Cx, Req};
+use crate::refusal::Refusal;
+use crate::store::client::{Client, ClientSecret};
+use http::header;
+use proto::form::Params;
+use proto::oauth::client_auth::{self as wire, ClientAuthError, ClientCredentials};
+
+/// What the request says about its client, by exactly one method.
+///
+/// # Errors
+/// [`Refusal`] for none, several, or unreadable ones.
+pub fn credentials(req: &Req, params: &Params) -> Result<ClientCredentials, Refusal> {
+    // A header that is no text is malformed, not absent.
+    let authorization = req.headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or("?"));
+    wire::parse(authorization, params).map_err(|error| match error {
+        ClientAuthError::Missing => Refusal::ClientAuthMissing,
+        ClientAuthError::Multiple | ClientAuthError::IdMismatch => Refusal::SeveralClientAuthMethods,
+        ClientAuthError::Unsupported | ClientAuthError::Malformed => Refusal::ClientAuthMalformed,
+    })
+}
+
+/// Proves the client from the rows of `client::by_id` and `client::secrets` of the claimed id, which endpoints
+/// load together with what they need themselves. Nothing may be written before this has succeeded.
+///
+/// # Errors
+/// [`Refusal`] if it is not who it claims to be, or a fault.
+pub async fn prove(
+    cx: &Cx,
+    credentials: &ClientCredentials,
+    client: &Rows,
+    secrets: &Rows,
+) -> Result<Client, Failure> {
+    let secrets = secrets.iter().map(ClientSecret::from_row).collect::<Result<Vec<_>, _>>()?;
+    Ok(client_auth::authenticate(credentials, Client::from_rows(client)?, &secrets, cx.now)?)
+}
