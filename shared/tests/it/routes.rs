@@ -52,7 +52,7 @@ fn is_same_origin(route: &Route) -> bool {
     format!("{:?}", route.origin) == "Same"
 }
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 33] = [
     "SELECT * FROM must",
     "SELECT * FROM instance",
     "SELECT * FROM settings",
