@@ -5,9 +5,13 @@ use crate::clock::SystemClock;
 use crate::config::{Complaints, Config, Environment};
 use crate::fetch::Outgoing;
 use crate::{host, log, serve, store};
+use axum::Router;
+use axum::body::Body;
+use http::Request;
 use shared::db::Stmt;
 use shared::db::migrate::{MIGRATIONS, Migrate};
 use shared::host::Host;
+use shared::http::App;
 use shared::ports::{Db, DbError};
 use shared::settings::AppUrl;
 use std::path::Path;
@@ -27,7 +31,7 @@ pub(crate) async fn serve() -> Result<(), Complaints> {
     #[cfg(feature = "test-hooks")]
     let (host, hooks) = crate::test_hooks::around(host);
     let host = Arc::new(host);
-    let app = shared::http::router(Arc::clone(&host));
+    let app = router(Arc::new(App::new(Arc::clone(&host))));
     #[cfg(feature = "test-hooks")]
     let app = app.merge(hooks);
 
@@ -45,6 +49,14 @@ pub(crate) async fn serve() -> Result<(), Complaints> {
     tasks.drain(deadline).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The core behind everything that only this host answers.
+fn router(app: Arc<App>) -> Router {
+    Router::new().fallback(move |request: Request<Body>| {
+        let app = Arc::clone(&app);
+        async move { app.answer(request).await.map(Body::from) }
+    })
 }
 
 /// Applies the missing migrations and names them.

@@ -15,6 +15,7 @@ use crate::test_hooks::Hooks;
 use js_sys::{Object, Reflect};
 use shared::db::Hrana;
 use shared::host::Host;
+use shared::http::App;
 use shared::ports::{Db, HttpFetch};
 use shared::settings::Settings;
 use std::cell::OnceCell;
@@ -28,7 +29,7 @@ pub(crate) struct Edge {
     /// The host.
     pub(crate) host: Arc<Host>,
     /// The routes, bound to the host.
-    pub(crate) router: axum::Router,
+    pub(crate) app: App,
     /// What the black-box tests reach in for.
     #[cfg(feature = "test-hooks")]
     pub(crate) hooks: Hooks,
@@ -107,7 +108,7 @@ fn build(env: &Env) -> Result<Edge, Misconfigured> {
     let (host, hooks) = Hooks::around(host);
     let host = Arc::new(host);
     Ok(Edge {
-        router: shared::http::router(Arc::clone(&host)),
+        app: App::new(Arc::clone(&host)),
         host,
         #[cfg(feature = "test-hooks")]
         hooks,

@@ -18,7 +18,6 @@ mod seam;
 mod test_hooks;
 
 use std::rc::Rc;
-use tower_service::Service;
 use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
 
 /// Runs once per isolate, before the first event.
@@ -49,11 +48,10 @@ async fn respond(request: Request, env: Env) -> worker::Result<Response> {
     inner.extensions_mut().insert(peer::peer(&request));
     #[cfg(feature = "test-hooks")]
     let inner = match test_hooks::intercept(&edge, inner).await {
-        Ok(response) => return seam::response(response).await,
+        Ok(response) => return seam::response(response),
         Err(inner) => inner,
     };
-    let Ok(response) = edge.router.clone().call(inner).await;
-    seam::response(response).await
+    seam::response(edge.app.answer(inner).await)
 }
 
 /// Does what is due without a request.

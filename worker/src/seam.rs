@@ -1,9 +1,8 @@
 //! Requests and responses between the runtime's objects and the `http` crate's.
 
-use axum::body::Body;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::BodyExt;
-use worker::{Headers, ResponseBuilder};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use shared::http::Resp;
+use worker::{Body, Headers, ResponseBuilder};
 
 /// The runtime's request as ours, with the target in origin form (RFC 9112 §3.2.1) as on the native host. `None` if it
 /// has no such form.
@@ -12,7 +11,7 @@ pub(crate) fn request(from: &worker::Request) -> Option<Request<Body>> {
     let url = raw.url();
     let (_, rest) = url.split_once("://")?;
     let target = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
-    let body = raw.body().map_or_else(Body::empty, |stream| Body::new(worker::Body::new(stream)));
+    let body = raw.body().map_or_else(Body::empty, Body::new);
     let mut request = Request::builder()
         .method(Method::from_bytes(raw.method().as_bytes()).ok()?)
         .uri(target)
@@ -32,10 +31,9 @@ pub(crate) fn request(from: &worker::Request) -> Option<Request<Body>> {
 /// Our response as the runtime's, in one piece, so that it goes out with its length.
 ///
 /// # Errors
-/// If the body fails, or a header is none that the runtime takes.
-pub(crate) async fn response(from: Response<Body>) -> worker::Result<worker::Response> {
+/// If a header is none that the runtime takes.
+pub(crate) fn response(from: Resp) -> worker::Result<worker::Response> {
     let (parts, body) = from.into_parts();
-    let body = body.collect().await.map_err(|e| worker::Error::RustError(e.to_string()))?.to_bytes();
     let headers = Headers::new();
     for (name, value) in &parts.headers {
         if name != header::CONTENT_LENGTH {

@@ -1,19 +1,20 @@
 //! Routes of the black-box tests. Compiled in with the cargo feature `test-hooks` only, never in a released bundle.
 
 use crate::host::Edge;
-use axum::body::{Body, to_bytes};
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use proto::time::UnixTime;
 use serde_json::Value;
 use shared::db::CountingDb;
 use shared::host::Host;
+use shared::http::Resp;
 use shared::ports::Clock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use testkit::contract::{self, Precision, Report};
-use worker::Delay;
 use worker::send::SendFuture;
+use worker::{Body, Delay};
 
 const LONGEST_BODY: usize = 10_000;
 
@@ -54,7 +55,7 @@ impl Clock for ShiftedClock {
 ///
 /// # Errors
 /// The request, if it is for no test route.
-pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Response<Body>, Request<Body>> {
+pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Resp, Request<Body>> {
     let hooks = &edge.hooks;
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/__test/stats") => {
@@ -102,11 +103,12 @@ async fn contract(host: &Host, suite: &str, base: &str) -> Result<Report, String
 }
 
 async fn body(request: Request<Body>) -> Option<Value> {
-    serde_json::from_slice(&to_bytes(request.into_body(), LONGEST_BODY).await.ok()?).ok()
+    let body = Limited::new(request.into_body(), LONGEST_BODY).collect().await.ok()?.to_bytes();
+    serde_json::from_slice(&body).ok()
 }
 
-fn answer(status: StatusCode, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+fn answer(status: StatusCode, text: String) -> Resp {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response
 }

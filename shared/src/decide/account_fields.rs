@@ -1,7 +1,7 @@
 //! What an account's names and address may look like.
 
 use crate::pages::Problem;
-use unicode_normalization::UnicodeNormalization;
+use crate::text::nfc;
 
 /// Fields as typed, or as accepted: trimmed and in Unicode NFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Fields {
 /// # Errors
 /// The problem to show.
 pub fn check(typed: &Fields) -> Result<Fields, Problem> {
-    let clean = |text: &str| text.trim().nfc().collect::<String>();
+    let clean = |text: &str| nfc(text.trim());
     let (first_name, last_name) = (clean(&typed.first_name), clean(&typed.last_name));
     let fields = Fields {
         username: clean(&typed.username),

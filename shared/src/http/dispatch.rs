@@ -13,37 +13,59 @@ use crate::log;
 use crate::pages::ErrorKind;
 use crate::ports::Verdict;
 use crate::store::session::{self, Who};
-use axum::body::Body;
-use axum::extract::RawPathParams;
-use axum::extract::rejection::RawPathParamsRejection;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Builds the router of a host from the route table. The host puts a [`Peer`] into each request's extensions.
-pub fn router(host: Arc<Host>) -> axum::Router {
-    let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
-    for route in ROUTES {
-        by_path.entry(route.path).or_default().push(route);
+/// What a body may fail with.
+type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A host with its routes: everything that answers requests.
+pub struct App {
+    host: Arc<Host>,
+    paths: matchit::Router<Vec<&'static Route>>,
+}
+
+impl App {
+    /// The route table, bound to a host.
+    #[must_use]
+    pub fn new(host: Arc<Host>) -> Self {
+        let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
+        for route in ROUTES {
+            by_path.entry(route.path).or_default().push(route);
+        }
+        let mut paths = matchit::Router::new();
+        for (path, routes) in by_path {
+            if let Err(error) = paths.insert(path, routes) {
+                tracing::error!(path, %error, "a row of the route table cannot be reached");
+            }
+        }
+        Self { host, paths }
     }
-    let mut router = axum::Router::new();
-    for (path, routes) in by_path {
-        let host = host.clone();
-        let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request<Body>| {
-            let host = host.clone();
-            // A path that is not UTF-8 is nobody's.
-            let routes = if params.is_ok() { routes.clone() } else { Vec::new() };
-            let params = params.iter().flatten().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-            async move { serve(host, &routes, params, request).await.map(Body::from) }
-        };
-        router = router.route(path, axum::routing::any(handler));
+
+    /// Answers a request. The host puts a [`Peer`] into its extensions.
+    pub async fn answer<B>(&self, request: Request<B>) -> Resp
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BodyError>,
+    {
+        let (routes, params) = self.find(request.uri().path()).unwrap_or_default();
+        serve(self.host.clone(), &routes, params, request).await
     }
-    router.fallback(move |request: Request<Body>| {
-        let host = host.clone();
-        async move { serve(host, &[], BTreeMap::new(), request).await.map(Body::from) }
-    })
+
+    /// The rows of a path, and its parameters, percent-decoded. A path that is not UTF-8 is nobody's.
+    fn find(&self, path: &str) -> Option<(Vec<&'static Route>, BTreeMap<String, String>)> {
+        let found = self.paths.at(path).ok()?;
+        let mut params = BTreeMap::new();
+        for (name, value) in found.params.iter() {
+            params.insert(name.to_owned(), percent_decode_str(value).decode_utf8().ok()?.into_owned());
+        }
+        Some((found.value.clone(), params))
+    }
 }
 
 /// The two ways of having no route.
@@ -60,12 +82,16 @@ fn choose(routes: &[&'static Route], method: &Method, path: &str) -> Result<&'st
     Err(missing)
 }
 
-async fn serve(
+async fn serve<B>(
     host: Arc<Host>,
     routes: &[&'static Route],
     params: BTreeMap<String, String>,
-    request: Request<Body>,
-) -> Resp {
+    request: Request<B>,
+) -> Resp
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
     let began = host.clock.monotonic_ms();
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
@@ -109,7 +135,11 @@ fn missing_failure(route: &Route) -> Failure {
     }
 }
 
-async fn handle(cx: &mut Cx, route: &'static Route, req: &mut Req, body: Body) -> Result<Resp, Failure> {
+async fn handle<B>(cx: &mut Cx, route: &'static Route, req: &mut Req, body: B) -> Result<Resp, Failure>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
     // No name of ours holds NUL, and Postgres takes none.
     if req.params.values().any(|value| value.contains('\0')) {
         return Err(missing_failure(route));
@@ -211,7 +241,11 @@ async fn limit(cx: &Cx, route: &Route, req: &Req) -> Result<(), Failure> {
     }
 }
 
-async fn read_body(body: Body, route: &Route) -> Result<Bytes, Failure> {
+async fn read_body<B>(body: B, route: &Route) -> Result<Bytes, Failure>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
     match Limited::new(body, route.body_limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge.into()),

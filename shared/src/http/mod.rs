@@ -14,7 +14,7 @@ pub use cookies::{
     BROWSER, Browser, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie,
 };
 pub(crate) use csrf::is_own_page;
-pub use dispatch::router;
+pub use dispatch::App;
 pub(crate) use dispatch::{signed_in, slide};
 pub use security::ContentSecurity;
 pub use types::{Cx, Peer, Req, Resp};

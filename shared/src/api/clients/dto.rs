@@ -2,11 +2,11 @@
 
 use crate::api::error::{ApiError, FieldError};
 use crate::store::client::{Client, ClientSecret};
+use crate::text::nfc;
 use proto::oauth::ClientMetadata;
 use proto::time::UnixTime;
 use proto::uri::CallbackPattern;
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
 /// Longest lifetime of a token, in minutes (a year).
 const LONGEST_MINUTES: i64 = 525_600;
@@ -172,8 +172,8 @@ impl ClientInput {
         // RFC 9700 §2.1.1: public clients always use PKCE.
         let pkce_enabled = self.pkce_enabled || self.is_public;
         Ok(Client {
-            name: self.name.nfc().collect(),
-            description: self.description.nfc().collect(),
+            name: nfc(&self.name),
+            description: nfc(&self.description),
             callback_urls: self.callback_urls,
             logout_callback_urls: self.logout_callback_urls,
             is_public: self.is_public,

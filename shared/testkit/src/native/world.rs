@@ -3,19 +3,17 @@
 use crate::{
     FixedClock, MapBlob, RecordingMailer, RunAtOnce, RustCryptoKeys, ScriptedFetch, ScriptedLimit, SeededRng,
 };
-use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
-use http_body_util::BodyExt as _;
+use http_body_util::Full;
 use proto::time::UnixTime;
 use shared::db::CountingDb;
 use shared::db::migrate::{MIGRATIONS, migrate};
 use shared::host::Host;
-use shared::http::Peer;
+use shared::http::{App, Peer};
 use shared::settings::Settings;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tower_service::Service as _;
 
 /// A host whose database is SQLite in memory and whose other ports are fakes. Its clock starts at
 /// [`World::START`], and its randomness is the same in every run.
@@ -33,7 +31,7 @@ pub struct World {
     /// Its flood shield.
     pub limit: Arc<ScriptedLimit>,
     after: Arc<RunAtOnce>,
-    router: axum::Router,
+    app: Arc<App>,
 }
 
 impl World {
@@ -86,8 +84,8 @@ impl World {
             after: after.clone(),
             settings: Arc::new(settings),
         });
-        let router = shared::http::router(host.clone());
-        Self { host, clock, db, mail, fetch, limit, after, router }
+        let app = Arc::new(App::new(host.clone()));
+        Self { host, clock, db, mail, fetch, limit, after, app }
     }
 
     /// Another node of the same installation: it shares every port, holds nothing in memory, and differs in what
@@ -98,7 +96,7 @@ impl World {
         change(&mut host);
         let host = Arc::new(host);
         Self {
-            router: shared::http::router(host.clone()),
+            app: Arc::new(App::new(host.clone())),
             host,
             clock: self.clock.clone(),
             db: self.db.clone(),
@@ -114,7 +112,7 @@ impl World {
     /// unless the request names another.
     ///
     /// # Panics
-    /// If the body of the response breaks off.
+    /// If the host of `APP_URL` is no header value.
     #[expect(clippy::expect_used, reason = "test support: the test cannot go on")]
     pub async fn request(&self, mut request: Request<Bytes>) -> Response<Bytes> {
         if request.extensions().get::<Peer>().is_none() {
@@ -125,14 +123,9 @@ impl World {
                 HeaderValue::from_str(self.host.settings.app_url.authority()).expect("host of APP_URL");
             request.headers_mut().insert(header::HOST, host);
         }
-        let response = match self.router.clone().call(request.map(Body::from)).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("body of the response").to_bytes();
+        let response = self.app.answer(request.map(Full::new)).await;
         self.after.settle().await;
-        Response::from_parts(parts, body)
+        response
     }
 
     /// A browser without cookies.
