@@ -1,5 +1,6 @@
-// The native binary as released: size, start, memory, and what it answers a second on SQLite.
+// The native binary as released: size, start, memory, and what it answers a second on SQLite and on Postgres.
 import { execFileSync } from 'node:child_process'
+import crypto from 'node:crypto'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -56,16 +57,37 @@ async function signedInAt(server: Server, admin: Person): Promise<Person> {
   return { ...admin, authenticator, browser: await signIn(server, authenticator) }
 }
 
-async function throughput(dir: string, alg: string, admin?: Person): Promise<void> {
-  progress(`throughput with ${alg}`)
-  const server = await start(dir, { KEYS_ALGORITHM: alg })
+/** Where the rows are. */
+interface Store {
+  name: string
+  env: Record<string, string>
+  remove(): void
+}
+
+const SQLITE: Store = { name: 'SQLite', env: {}, remove: () => undefined }
+
+function postgres(): Store {
+  const server = process.env.TEST_POSTGRES_URL
+  if (!server) throw new Error('TEST_POSTGRES_URL must name a Postgres server')
+  const psql = (statement: string) => execFileSync('psql', [server, '-X', '-q', '-c', statement])
+  const name = `latchkey_bench_${crypto.randomBytes(4).toString('hex')}`
+  psql(`CREATE DATABASE ${name}`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  const env = { DB_CONNECTION_STRING: url.toString(), ENCRYPTION_KEY: crypto.randomBytes(24).toString('base64') }
+  return { name: 'Postgres', env, remove: () => void psql(`DROP DATABASE ${name} WITH (FORCE)`) }
+}
+
+async function throughput(dir: string, store: Store, alg: string, admin?: Person): Promise<void> {
+  progress(`throughput with ${alg} on ${store.name}`)
+  const server = await start(dir, { ...store.env, KEYS_ALGORITHM: alg })
   try {
     const person = admin ? await signedInAt(server, admin) : await setupAdmin(server)
     const client = await createClient(person.browser, { skipConsent: true })
     const warm = await getTokens(server, person, client)
     const headers = { authorization: basic(client.id, client.secret ?? '') }
     const say = (what: string, { rate, p50, p99, processor }: Outcome, more = '') =>
-      row(`${alg}: ${what}`, `${Math.round(rate)}/s`, '', `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, ${processor.toFixed(3)} ms of processor each${more}, ${load()}`)
+      row(`${store.name}, ${alg}: ${what}`, `${Math.round(rate)}/s`, '', `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, ${processor.toFixed(3)} ms of processor each${more}, ${load()}`)
 
     const asked = request(client)
     // Codes live a minute: made and redeemed within 20 seconds.
@@ -88,9 +110,9 @@ async function throughput(dir: string, alg: string, admin?: Person): Promise<voi
     say('code exchanges', redeemed)
     const bound = Math.max(before.clock, after.clock) / 2
     const perProcessor = Math.max(before.processor, after.processor)
-    row(`${alg}: signature bound`, `${Math.round(bound)}/s`, '', `aws-lc-rs alone on all cores, ${Math.round(bound * 2)} signatures/s, two a code exchange; ${Math.round(perProcessor)} a second of processor`)
-    row(`${alg}: code exchanges ÷ bound`, (redeemed.rate / bound).toFixed(2), '', 'by the clock; wrk runs on the same cores, and every code is made durable on disk')
-    row(`${alg}: share of the server’s processor time that is signing`, (2000 / perProcessor / redeemed.processor).toFixed(2), '', 'two signatures ÷ processor time of one exchange')
+    row(`${store.name}, ${alg}: signature bound`, `${Math.round(bound)}/s`, '', `aws-lc-rs alone on all cores, ${Math.round(bound * 2)} signatures/s, two a code exchange; ${Math.round(perProcessor)} a second of processor`)
+    row(`${store.name}, ${alg}: code exchanges ÷ bound`, (redeemed.rate / bound).toFixed(2), '', 'by the clock; wrk runs on the same cores, and every code is made durable on disk')
+    row(`${store.name}, ${alg}: share of the server’s processor time that is signing`, (2000 / perProcessor / redeemed.processor).toFixed(2), '', 'two signatures ÷ processor time of one exchange')
     const prefix = 'grant_type=refresh_token&refresh_token='
     say('refreshes', await burst(server, server.pid, dir, {
       path: '/api/oidc/token',
@@ -100,17 +122,35 @@ async function throughput(dir: string, alg: string, admin?: Person): Promise<voi
       seconds: 5,
     }))
     say('userinfo', await burst(server, server.pid, dir, { path: '/api/oidc/userinfo', headers: { authorization: `Bearer ${warm.access_token}` }, seconds: 5 }))
+    const token = warm.access_token ?? ''
+    say('introspection', await burst(server, server.pid, dir, {
+      path: '/api/oidc/introspect',
+      headers,
+      bodies: Array<string>(100_000).fill(form({ token })),
+      seconds: 5,
+    }))
     say('JWKS', await burst(server, server.pid, dir, { path: '/.well-known/jwks.json', seconds: 3 }))
     const busy = resident(server.pid)
-    row(`${alg}: resident memory after the load`, megabytes(busy.all), '', `${megabytes(busy.own)} of it its own`)
+    row(`${store.name}, ${alg}: resident memory after the load`, megabytes(busy.all), '', `${megabytes(busy.own)} of it its own`)
   } finally {
     await server.stop()
   }
 }
 
+async function onPostgres(dir: string, alg: string): Promise<void> {
+  const store = postgres()
+  try {
+    await throughput(dir, store, alg)
+  } finally {
+    store.remove()
+  }
+}
+
 for (const part of [
-  async (dir: string) => throughput(dir, 'RS256', await startAndMemory(dir)),
-  (dir: string) => throughput(dir, 'ES256'),
+  async (dir: string) => throughput(dir, SQLITE, 'RS256', await startAndMemory(dir)),
+  (dir: string) => throughput(dir, SQLITE, 'ES256'),
+  (dir: string) => onPostgres(dir, 'RS256'),
+  (dir: string) => onPostgres(dir, 'ES256'),
 ]) {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'latchkey-bench-'))
   await part(dir)

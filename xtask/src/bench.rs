@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the figures of `docs/BENCHMARKS.md`, measured on this machine and printed as one table.
 
 use crate::native::{self, Hooks};
+use crate::postgres::{Cluster, Durability, URL_VARIABLE};
 use crate::{debian, edge, tools, ui};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,8 +58,10 @@ pub(crate) fn all(only: Option<Part>) -> Result<(), String> {
     };
     tools::run(&mut script("heading"))?;
     if let Some(Release { binary, sign_rate }) = native {
+        let cluster = Cluster::start(Durability::Full)?;
         let mut command = script("native");
-        tools::run(command.env("LATCHKEY_RELEASE_BIN", binary).env("LATCHKEY_SIGN_RATE", sign_rate))?;
+        command.env("LATCHKEY_RELEASE_BIN", binary).env("LATCHKEY_SIGN_RATE", sign_rate);
+        tools::run(command.env(URL_VARIABLE, &cluster.url))?;
     }
     if let Some(bundle) = worker {
         tools::run(script("worker").env("LATCHKEY_RELEASE_BUNDLE", bundle))?;

@@ -1,4 +1,4 @@
-//! A Postgres of our own: one cluster in a temporary folder on a free port, without durability, gone at the end.
+//! A Postgres of our own: one cluster in a temporary folder on a free port, gone at the end.
 
 use crate::{debian, tools};
 use std::path::{Path, PathBuf};
@@ -6,6 +6,15 @@ use std::process::{Command, Stdio};
 
 /// Variable by which the tests find the server.
 pub(crate) const URL_VARIABLE: &str = "TEST_POSTGRES_URL";
+
+/// Whether commits wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// As a server is run: for measurements.
+    Full,
+    /// None: for tests.
+    None,
+}
 
 /// A running server. Dropping it stops it and removes its files.
 pub(crate) struct Cluster {
@@ -20,7 +29,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A sentence that says what failed.
-    pub(crate) fn start() -> Result<Self, String> {
+    pub(crate) fn start(durability: Durability) -> Result<Self, String> {
         debian::ensure(debian::POSTGRES)?;
         let port = free_port()?;
         let folder = std::env::temp_dir().join(format!("latchkey-postgres-{port}"));
@@ -33,9 +42,12 @@ impl Cluster {
             "initdb",
             &["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"],
         )?;
+        let careless = match durability {
+            Durability::Full => "",
+            Durability::None => " -c fsync=off -c synchronous_commit=off -c full_page_writes=off",
+        };
         let options = format!(
-            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 \
-             -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300{careless}"
         );
         let log = cluster.folder.join("log");
         cluster.command("pg_ctl", &["start", "-w", "-s", "-l", &log.to_string_lossy(), "-o", &options])?;

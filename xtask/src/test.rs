@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in one go. The last line printed is `N passed, N failed`.
 
 use crate::native::{self, Hooks};
-use crate::postgres::{Cluster, URL_VARIABLE};
+use crate::postgres::{Cluster, Durability, URL_VARIABLE};
 use crate::tally::{self, Tally};
 use crate::{debian, docs, edge, tools, ui};
 use std::ffi::OsString;
@@ -145,7 +145,7 @@ impl Server {
 
 fn server() -> Result<Server, String> {
     std::env::var_os(URL_VARIABLE)
-        .map_or_else(|| Cluster::start().map(Server::Own), |url| Ok(Server::Given(url)))
+        .map_or_else(|| Cluster::start(Durability::None).map(Server::Own), |url| Ok(Server::Given(url)))
 }
 
 /// The run so far.
