@@ -48,6 +48,8 @@ export interface Op {
   sql(statement: string): Promise<string[][]>
   /** Moves its clock forward. */
   advance(seconds: number): Promise<void>
+  /** Lets it do what is due without a request. */
+  tick(): Promise<void>
   /** Sends a request without cookies. */
   send(ask: Ask): Promise<Answer>
   /** Stops and starts it on the same database. */
@@ -334,6 +336,10 @@ async function startOnce(options: Options): Promise<Op> {
     log: () => earlier + running.log(),
     sql: (statement) => running.sql(statement),
     send: (ask) => send(peer, ask),
+    tick: async () => {
+      const answer = await send(peer, { method: 'POST', path: '/__test/tick' })
+      if (answer.status !== 204) throw new Error(`/__test/tick answered ${answer.status}: ${answer.text}`)
+    },
     advance: async (seconds) => {
       const answer = await send(peer, {
         method: 'POST',

@@ -4,49 +4,40 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
 use http::StatusCode;
-use proto::time::UnixTime;
 use serde_json::Value;
 use shared::db::CountingDb;
 use shared::host::Host;
-use shared::ports::Clock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use testkit::ShiftedClock;
 use testkit::contract::{self, Precision, Report};
 
 /// Time in which jobs after a response are done.
 const SETTLE: Duration = Duration::from_millis(50);
 
-/// A clock that runs ahead.
-struct ShiftedClock {
-    inner: Arc<dyn Clock>,
-    seconds: AtomicI64,
-}
-
-impl Clock for ShiftedClock {
-    fn now(&self) -> UnixTime {
-        self.inner.now().plus(self.seconds.load(Ordering::Relaxed))
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.inner.monotonic_ms()
-    }
-}
-
 /// Puts a movable clock and a counting database into the host, and gives the routes that reach them:
 /// `POST /__test/clock {"advance": seconds}` → 204; `GET /__test/stats` → `{"db_batches": n}` since start;
-/// `POST /__test/contract {"suite": name}` → the report of the suite, with status 500 if it failed.
+/// `POST /__test/tick` does what is due without a request → 204; `POST /__test/contract {"suite": name}` → the report of the suite, with status 500 if it failed.
 pub(crate) fn around(host: Host) -> (Host, Router) {
     let plain = host.clone();
-    let clock = Arc::new(ShiftedClock { inner: host.clock, seconds: AtomicI64::new(0) });
+    let clock = Arc::new(ShiftedClock::new(host.clock));
     let db = Arc::new(CountingDb::new(host.db));
     let host = Host { clock: Arc::<ShiftedClock>::clone(&clock), db: Arc::<CountingDb>::clone(&db), ..host };
+    let ticked = Arc::new(host.clone());
     let stats = async move || serde_json::json!({ "db_batches": db.batches() }).to_string();
     let routes = Router::new()
         .route("/__test/clock", post(async move |body: Bytes| advance(&clock, &body)))
         .route("/__test/contract", post(async move |body: Bytes| run_contract(&plain, &body).await))
-        .route("/__test/stats", get(stats));
+        .route("/__test/stats", get(stats))
+        .route("/__test/tick", post(async move || tick(&ticked).await));
     (host, routes)
+}
+
+async fn tick(host: &Host) -> (StatusCode, String) {
+    match shared::jobs::tick(host).await {
+        Ok(()) => (StatusCode::NO_CONTENT, String::new()),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
 }
 
 async fn run_contract(host: &Host, body: &[u8]) -> (StatusCode, String) {
@@ -78,7 +69,7 @@ fn advance(clock: &ShiftedClock, body: &[u8]) -> (StatusCode, &'static str) {
     let asked = serde_json::from_slice::<Value>(body).ok();
     match asked.and_then(|json| json.get("advance")?.as_i64()) {
         Some(seconds) => {
-            clock.seconds.fetch_add(seconds, Ordering::Relaxed);
+            clock.advance(seconds);
             (StatusCode::NO_CONTENT, "")
         }
         None => (StatusCode::BAD_REQUEST, "advance: whole seconds"),

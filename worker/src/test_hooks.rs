@@ -3,15 +3,13 @@
 use crate::host::Edge;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use proto::time::UnixTime;
 use serde_json::Value;
 use shared::db::CountingDb;
 use shared::host::Host;
 use shared::http::Resp;
-use shared::ports::Clock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use testkit::ShiftedClock;
 use testkit::contract::{self, Precision, Report};
 use worker::send::SendFuture;
 use worker::{Body, Delay};
@@ -28,26 +26,10 @@ pub(crate) struct Hooks {
 impl Hooks {
     /// Puts the wrappers into a host.
     pub(crate) fn around(host: Host) -> (Host, Self) {
-        let clock = Arc::new(ShiftedClock { inner: Arc::clone(&host.clock), seconds: AtomicI64::new(0) });
+        let clock = Arc::new(ShiftedClock::new(Arc::clone(&host.clock)));
         let db = Arc::new(CountingDb::new(Arc::clone(&host.db)));
         let wrapped = Host { clock: clock.clone(), db: db.clone(), ..host.clone() };
         (wrapped, Self { host, clock, db })
-    }
-}
-
-/// A clock that runs ahead.
-struct ShiftedClock {
-    inner: Arc<dyn Clock>,
-    seconds: AtomicI64,
-}
-
-impl Clock for ShiftedClock {
-    fn now(&self) -> UnixTime {
-        self.inner.now().plus(self.seconds.load(Ordering::Relaxed))
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.inner.monotonic_ms()
     }
 }
 
@@ -67,9 +49,13 @@ pub(crate) async fn intercept(edge: &Edge, request: Request<Body>) -> Result<Res
             let Some(seconds) = ask.get("advance").and_then(Value::as_i64) else {
                 return Ok(answer(StatusCode::BAD_REQUEST, "advance: whole seconds".to_owned()));
             };
-            hooks.clock.seconds.fetch_add(seconds, Ordering::Relaxed);
+            hooks.clock.advance(seconds);
             Ok(answer(StatusCode::NO_CONTENT, String::new()))
         }
+        (&Method::POST, "/__test/tick") => Ok(match shared::jobs::tick(&edge.host).await {
+            Ok(()) => answer(StatusCode::NO_CONTENT, String::new()),
+            Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }),
         (&Method::POST, "/__test/contract") => {
             let ask = body(request).await.unwrap_or_default();
             let text = |name: &str| ask.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -7,7 +7,9 @@ mod fakes;
 mod native;
 pub mod schema;
 
-pub use fakes::{FixedClock, MapBlob, RecordingMailer, RunAtOnce, ScriptedFetch, ScriptedLimit};
+pub use fakes::{
+    FixedClock, MapBlob, RecordingMailer, RunAtOnce, ScriptedFetch, ScriptedLimit, ShiftedClock,
+};
 #[cfg(feature = "native")]
 pub use fakes::{RustCryptoKeys, SeededRng};
 #[cfg(feature = "native")]

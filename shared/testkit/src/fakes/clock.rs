@@ -1,5 +1,6 @@
 use proto::time::UnixTime;
 use shared::ports::Clock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A clock that stands until it is moved.
@@ -23,5 +24,34 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> UnixTime {
         UnixTime(self.now.load(Ordering::SeqCst))
+    }
+}
+
+/// A clock that runs ahead of another.
+pub struct ShiftedClock {
+    inner: Arc<dyn Clock>,
+    seconds: AtomicI64,
+}
+
+impl ShiftedClock {
+    /// The clock `inner`, not ahead yet.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Clock>) -> Self {
+        Self { inner, seconds: AtomicI64::new(0) }
+    }
+
+    /// Moves the hands by `seconds`.
+    pub fn advance(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> UnixTime {
+        self.inner.now().plus(self.seconds.load(Ordering::Relaxed))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.inner.monotonic_ms()
     }
 }

@@ -13,7 +13,7 @@ mod rng;
 
 pub use after::RunAtOnce;
 pub use blob::MapBlob;
-pub use clock::FixedClock;
+pub use clock::{FixedClock, ShiftedClock};
 pub use fetch::ScriptedFetch;
 #[cfg(feature = "native")]
 pub use keys::RustCryptoKeys;
