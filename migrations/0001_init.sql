@@ -425,6 +425,8 @@ CREATE TABLE signing_keys (
 
 CREATE UNIQUE INDEX signing_keys_one_active ON signing_keys (alg) WHERE state = 'active';
 
+CREATE UNIQUE INDEX signing_keys_one_next ON signing_keys (alg) WHERE state = 'next';
+
 CREATE TABLE audit_events (
   id TEXT NOT NULL PRIMARY KEY,
   created_at BIGINT NOT NULL,

@@ -12,6 +12,7 @@ mod fetch;
 mod healthcheck;
 mod host;
 mod keys_awslc;
+mod keys_cli;
 mod limit_memory;
 mod log;
 mod mail;
@@ -47,6 +48,9 @@ enum Verb {
     /// Register and list the apps that people sign in to
     #[command(subcommand)]
     Client(clients::Verb),
+    /// Show and replace the keys that tokens are signed with
+    #[command(subcommand)]
+    Keys(keys_cli::Verb),
     /// Ask a running server whether it is well; exit status 0 if so
     Healthcheck {
         /// Address of the server, such as http://localhost:1411; by default this machine at PORT
@@ -77,6 +81,7 @@ async fn main() -> ExitCode {
         Verb::Serve => start::serve().await,
         Verb::Migrate => start::migrate().await,
         Verb::Client(verb) => clients::run(verb).await,
+        Verb::Keys(verb) => keys_cli::run(verb).await,
         Verb::Healthcheck { endpoint } => healthcheck::run(endpoint).await,
         Verb::Settings { format: Form::Markdown } => {
             print!("{}", settings_table::markdown());

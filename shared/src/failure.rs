@@ -33,6 +33,9 @@ pub enum Fault {
     /// A stored secret does not open with the configured `ENCRYPTION_KEY`.
     #[error("the stored {0} cannot be opened: was ENCRYPTION_KEY changed?")]
     Sealed(&'static str),
+    /// A client asks for an algorithm that no active signing key has.
+    #[error("a client asks for signatures by {0}, and there is no active key for it")]
+    NoSigningKey(String),
     /// A page could not be rendered, or another impossibility.
     #[error("{0}")]
     Bug(&'static str),

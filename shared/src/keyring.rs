@@ -1,13 +1,15 @@
-//! The signing keys of this installation: made once, sealed at rest, cached for a minute in memory.
+//! The signing keys of this installation: sealed at rest, cached for a minute in memory, changed by [`rotation`].
+
+pub mod rotation;
 
 use crate::failure::{Failure, Fault};
 use crate::host::Host;
 use crate::ports::Signer;
-use crate::store::signing_key::{self, SigningKey};
+use crate::store::signing_key::{self, SigningKey, State};
 use proto::hash;
 use proto::jose::jws::{self, Unverified};
 use proto::jose::jwt::{self, Claims, TokenType};
-use proto::jose::{Alg, Jwk, VerifyingKey, thumbprint};
+use proto::jose::{Alg, VerifyingKey, thumbprint};
 use proto::time::UnixTime;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -22,21 +24,15 @@ const RECHECK_S: i64 = 5;
 
 /// A key in use.
 pub struct HeldKey {
-    /// RFC 7638 thumbprint.
-    pub kid: String,
-    /// Algorithm.
-    pub alg: Alg,
-    /// Public half, as published.
-    pub public: Jwk,
+    /// The key as it is stored.
+    pub row: SigningKey,
     /// Public half, ready to verify.
     pub verifying: VerifyingKey,
-    /// Whether new tokens are signed with it.
-    pub active: bool,
-    private_sealed: String,
     signer: OnceLock<Arc<dyn Signer>>,
 }
 
-type Keys = Arc<[Arc<HeldKey>]>;
+/// The published keys: those that sign first, the one of `KEYS_ALGORITHM` before all.
+pub type Keys = Arc<[Arc<HeldKey>]>;
 
 /// The cache. One per process or isolate.
 #[derive(Default)]
@@ -54,14 +50,17 @@ fn key_encryption_key(host: &Host) -> Zeroizing<[u8; 32]> {
     hash::hkdf_sha256(host.settings.encryption_key.expose().as_bytes(), b"latchkey/signing-keys")
 }
 
-/// All published keys. The first call of an installation makes the key of `KEYS_ALGORITHM`.
+/// All published keys, brought up to date: the first call of an installation makes the key of `KEYS_ALGORITHM`, and a
+/// waiting key whose time has come takes the place of the one before it.
 ///
 /// # Errors
 /// A fault if the store, the provider or the randomness fails.
 pub async fn keys(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
     let cached = host.keyring.lock().clone();
     match cached {
-        Some((at, keys)) if now.since(at).abs() < FRESH_S => Ok(keys),
+        Some((at, keys)) if now.since(at).abs() < FRESH_S && !keys.iter().any(|k| k.row.is_due(now)) => {
+            Ok(keys)
+        }
         _ => reload(host, now).await,
     }
 }
@@ -77,30 +76,24 @@ fn read_since(host: &Host, now: UnixTime) -> i64 {
 /// # Errors
 /// A fault that says so, or that the store failed.
 pub async fn check(host: &Host) -> Result<(), Failure> {
-    for key in read(host).await?.iter() {
-        open(host, key)?;
+    for key in read(host, host.clock.now()).await?.iter() {
+        open(host, &key.row)?;
     }
     Ok(())
 }
 
 async fn reload(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
-    let wanted = host.settings.keys_algorithm;
-    let mut keys = read(host).await?;
-    if !keys.iter().any(|k| k.active && k.alg == wanted) {
-        // A node with another ENCRYPTION_KEY must not add a key that the others cannot open.
-        if let Some(other) = keys.first() {
-            open(host, other)?;
-        }
-        make(host, wanted, now).await?;
-        keys = read(host).await?;
+    let mut keys = read(host, now).await?;
+    if rotation::settle(host, now, &keys).await? {
+        keys = read(host, now).await?;
     }
     *host.keyring.lock() = Some((now, keys.clone()));
     Ok(keys)
 }
 
-async fn read(host: &Host) -> Result<Keys, Failure> {
+async fn read(host: &Host, now: UnixTime) -> Result<Keys, Failure> {
     let known = host.keyring.lock().as_ref().map(|(_, keys)| keys.clone());
-    let rows = host.db.query(signing_key::published()).await?;
+    let rows = host.db.query(signing_key::published(now)).await?;
     // A key that this version cannot read (a newer one made it) must not take the others with it.
     let readable = rows.iter().filter_map(|row| match SigningKey::from_row(row) {
         Ok(key) => Some(key),
@@ -109,41 +102,46 @@ async fn read(host: &Host) -> Result<Keys, Failure> {
             None
         }
     });
-    readable
-        .map(|key| {
-            let same =
-                known.iter().flat_map(|k| k.iter()).find(|k| k.kid == key.kid && k.active == key.active);
-            if let Some(held) = same {
-                return Ok(held.clone());
-            }
-            let verifying = VerifyingKey::from_jwk(&key.public, key.alg)
-                .map_err(|_| Fault::Bug("a stored public key does not fit its algorithm"))?;
-            Ok(Arc::new(HeldKey {
-                kid: key.kid,
-                alg: key.alg,
-                public: key.public,
-                verifying,
-                active: key.active,
-                private_sealed: key.private_sealed,
-                signer: OnceLock::new(),
-            }))
-        })
-        .collect()
+    let hold = |row: SigningKey| {
+        if let Some(held) = known.iter().flat_map(|k| k.iter()).find(|k| k.row == row) {
+            return Ok(held.clone());
+        }
+        let verifying = VerifyingKey::from_jwk(&row.public, row.alg)
+            .map_err(|_| Fault::Bug("a stored public key does not fit its algorithm"))?;
+        Ok(Arc::new(HeldKey { row, verifying, signer: OnceLock::new() }))
+    };
+    let mut keys = readable.map(hold).collect::<Result<Vec<_>, Fault>>()?;
+    keys.sort_by_key(|k| (k.row.state, k.row.alg != host.settings.keys_algorithm));
+    Ok(keys.into())
 }
 
-/// Makes the key of an algorithm. When many isolates come here at once, the database keeps the first one's.
-async fn make(host: &Host, alg: Alg, now: UnixTime) -> Result<(), Failure> {
+/// Makes a key pair and seals it. Nothing is stored.
+async fn generate(
+    host: &Host,
+    alg: Alg,
+    state: State,
+    now: UnixTime,
+    activates_at: UnixTime,
+) -> Result<SigningKey, Failure> {
     let made = host.keys.generate(alg).await?;
     let kid = thumbprint::thumbprint(&made.public);
-    let private_sealed =
-        hash::seal(&key_encryption_key(host), host.random()?, &signing_key::sealed_for(&kid), &made.pkcs8)
-            .map_err(|_| Fault::Sealed("signing key"))?;
-    let row = SigningKey { kid, alg, public: made.public, private_sealed, active: true };
-    host.db.query(row.insert_if_first(now)).await?;
-    Ok(())
+    let place = signing_key::sealed_for(&kid);
+    let private_sealed = hash::seal(&key_encryption_key(host), host.random()?, &place, &made.pkcs8)
+        .map_err(|_| Fault::Sealed("signing key"))?;
+    Ok(SigningKey {
+        kid,
+        alg,
+        public: made.public,
+        private_sealed,
+        state,
+        created_at: now,
+        activates_at,
+        retired_at: None,
+        expires_at: None,
+    })
 }
 
-fn open(host: &Host, key: &HeldKey) -> Result<Zeroizing<Vec<u8>>, Fault> {
+fn open(host: &Host, key: &SigningKey) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let place = signing_key::sealed_for(&key.kid);
     hash::open(&key_encryption_key(host), &place, &key.private_sealed)
         .map_err(|_| Fault::Sealed("signing key"))
@@ -153,20 +151,41 @@ async fn signer(host: &Host, key: &HeldKey) -> Result<Arc<dyn Signer>, Failure> 
     if let Some(signer) = key.signer.get() {
         return Ok(signer.clone());
     }
-    let pkcs8 = open(host, key)?;
-    let signer = host.keys.import(key.alg, &pkcs8).await?;
+    let pkcs8 = open(host, &key.row)?;
+    let signer = host.keys.import(key.row.alg, &pkcs8).await?;
     Ok(key.signer.get_or_init(|| signer).clone())
 }
 
-/// The key that signs new tokens.
+/// The key that signs what no client asks another algorithm for: that of `KEYS_ALGORITHM`, or while that one is not
+/// known to everybody yet, another.
 ///
 /// # Errors
 /// As [`keys`].
 pub async fn active(host: &Host, now: UnixTime) -> Result<Arc<HeldKey>, Failure> {
-    let wanted = host.settings.keys_algorithm;
     let keys = keys(host, now).await?;
-    let found = keys.iter().find(|k| k.active && k.alg == wanted).cloned();
+    let found = keys.iter().find(|k| k.row.state == State::Active).cloned();
     found.ok_or_else(|| Fault::Bug("no active signing key").into())
+}
+
+/// The key that signs what a client wants signed with `alg`, or by default where it names none.
+///
+/// # Errors
+/// As [`keys`], and [`Fault::NoSigningKey`] if there is no key or the name is no algorithm: never another key, since
+/// clients refuse what they did not ask for.
+pub async fn active_for(host: &Host, now: UnixTime, alg: Option<&str>) -> Result<Arc<HeldKey>, Failure> {
+    let Some(name) = alg else { return active(host, now).await };
+    let keys = keys(host, now).await?;
+    let found = keys.iter().find(|k| k.row.state == State::Active && k.row.alg.as_str() == name).cloned();
+    found.ok_or_else(|| Fault::NoSigningKey(name.to_owned()).into())
+}
+
+/// The algorithms that something can be signed with now, the default one first.
+///
+/// # Errors
+/// As [`keys`].
+pub async fn algorithms(host: &Host, now: UnixTime) -> Result<Vec<Alg>, Failure> {
+    let keys = keys(host, now).await?;
+    Ok(keys.iter().filter(|k| k.row.state == State::Active).map(|k| k.row.alg).collect())
 }
 
 /// Signs claims as a compact JWS (RFC 7515 §7.1) with the given key.
@@ -179,7 +198,7 @@ pub async fn sign(
     typ: TokenType,
     claims: &Map<String, Value>,
 ) -> Result<String, Failure> {
-    let input = jwt::signing_input(key.alg, &key.kid, typ, claims);
+    let input = jwt::signing_input(key.row.alg, &key.row.kid, typ, claims);
     let signature = signer(host, key).await?.sign(input.as_bytes()).await?;
     Ok(jws::assemble(&input, &signature))
 }
@@ -197,7 +216,7 @@ pub async fn verify(
 ) -> Result<Option<Claims>, Failure> {
     let Ok(unverified) = Unverified::parse(token) else { return Ok(None) };
     let known = keys(host, now).await?;
-    let named = |keys: &Keys| keys.iter().find(|k| Some(k.kid.as_str()) == unverified.kid()).cloned();
+    let named = |keys: &Keys| keys.iter().find(|k| Some(k.row.kid.as_str()) == unverified.kid()).cloned();
     let key = match named(&known) {
         Some(key) => Some(key),
         None if read_since(host, now) < RECHECK_S => None,

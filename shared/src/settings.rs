@@ -104,7 +104,19 @@ pub const SETTINGS: &[Setting] = &[
         "KEYS_ALGORITHM",
         "RS256",
         "one of RS256, RS384, RS512, PS256, ES256, ES384, ES512, EdDSA",
-        "Algorithm of the signing key that is made on first use. RS256 is what every app understands.",
+        "Algorithm of the signing key that is made on first use. RS256 is what every app understands. A key for another algorithm can be added later, and apps can ask for it.",
+    ),
+    row(
+        "KEYS_ROTATION_DAYS",
+        "0",
+        "whole days from 0 to 3650",
+        "Days after which a signing key is replaced by itself; 0 is never. The new key is published a day before it signs and the old one until its last token is over, so apps go on.",
+    ),
+    row(
+        "DPOP_NONCE_REQUIRED",
+        "false",
+        "true or false",
+        "Whether every DPoP proof must hold a nonce of ours. Without it only apps registered with dpop_bound_access_tokens need one, at the token endpoint.",
     ),
     row("DISABLE_RATE_LIMITING", "false", "true or false", "Turns the flood shield off."),
     row(
@@ -230,6 +242,10 @@ pub struct Settings {
     pub app_name: String,
     /// `KEYS_ALGORITHM`.
     pub keys_algorithm: proto::jose::Alg,
+    /// `KEYS_ROTATION_DAYS`; 0 is never.
+    pub keys_rotation_days: i64,
+    /// `DPOP_NONCE_REQUIRED`.
+    pub dpop_nonce_required: bool,
     /// `DISABLE_RATE_LIMITING`.
     pub disable_rate_limiting: bool,
     /// `ALLOW_INSECURE_CALLBACK_URLS`.
@@ -290,6 +306,10 @@ impl Settings {
                 (1..=50).contains(&name.chars().count()).then(|| name.to_owned())
             }),
             keys_algorithm: r.read("KEYS_ALGORITHM", proto::jose::Alg::RS256, |v| v.trim().parse().ok()),
+            keys_rotation_days: r.read("KEYS_ROTATION_DAYS", 0, |v| {
+                v.trim().parse().ok().filter(|days| (0..=3650).contains(days))
+            }),
+            dpop_nonce_required: r.read("DPOP_NONCE_REQUIRED", false, parse_bool),
             disable_rate_limiting: r.read("DISABLE_RATE_LIMITING", false, parse_bool),
             allow_insecure_callback_urls: r.read("ALLOW_INSECURE_CALLBACK_URLS", true, parse_bool),
             log_level: r.read("LOG_LEVEL", String::new(), |v| {

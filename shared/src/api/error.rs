@@ -26,6 +26,10 @@ pub enum ApiError {
     Validation(Vec<FieldError>),
     /// The client id is taken.
     ClientIdTaken,
+    /// The algorithm has a signing key already.
+    SigningKeyExists,
+    /// The signing key signs for this installation or for a client.
+    SigningKeyInUse,
     /// Too many requests.
     RateLimited {
         /// Seconds until the next one can pass, at least 1.
@@ -79,6 +83,16 @@ impl ApiError {
                 (400, "validation_failed", sentence)
             }
             Self::ClientIdTaken => (409, "client_id_already_exists", "Client ID is already in use".into()),
+            Self::SigningKeyExists => (
+                409,
+                "signing_key_already_exists",
+                "There is a signing key for this algorithm already".into(),
+            ),
+            Self::SigningKeyInUse => (
+                409,
+                "signing_key_in_use",
+                "The signing key is in use: rotate it first, or have no client ask for its algorithm".into(),
+            ),
             Self::RateLimited { .. } => (429, "rate_limited", "Too many requests".into()),
             Self::WrongHost => {
                 (421, "wrong_host", "This address is not the APP_URL of this installation".into())

@@ -6,4 +6,5 @@ pub mod json;
 #[cfg(test)]
 mod openapi;
 pub mod paging;
+pub mod signing_keys;
 pub mod users;

@@ -5,6 +5,7 @@
 use super::clients::{ClientDto, ClientInput, ClientMetaDto, SecretDto, SecretInput};
 use super::error::FieldError;
 use super::paging::Pagination;
+use super::signing_keys::{SigningKeyDto, SigningKeyInput};
 use super::users::UserDto;
 use crate::http::routes::{Auth, ROUTES, Route, Shape};
 use serde_json::{Map, Value, json};
@@ -26,12 +27,15 @@ fn schemas() -> Map<String, Value> {
     add::<ClientMetaDto>("ClientMeta", &mut named);
     add::<SecretInput>("SecretInput", &mut named);
     add::<SecretDto>("Secret", &mut named);
+    add::<SigningKeyInput>("SigningKeyInput", &mut named);
+    add::<SigningKeyDto>("SigningKey", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
         named.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap())).collect();
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     all.insert("SecretList".into(), json!({ "type": "array", "items": reference("Secret") }));
+    all.insert("SigningKeyList".into(), json!({ "type": "array", "items": reference("SigningKey") }));
     all.insert(
         "ClientPage".into(),
         json!({

@@ -12,7 +12,7 @@ use proto::oidc::discovery::Discovery;
 /// # Errors
 /// A fault if the store fails.
 pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
-    let active = keyring::active(&cx.host, cx.now).await?.alg;
+    let algs = keyring::algorithms(&cx.host, cx.now).await?;
     let internal = cx.host.settings.internal_app_url.as_str();
-    Ok(respond::json(StatusCode::OK, &Discovery::new(cx.issuer(), internal, &[active])))
+    Ok(respond::json(StatusCode::OK, &Discovery::new(cx.issuer(), internal, &algs)))
 }

@@ -7,13 +7,16 @@ use http::StatusCode;
 use proto::jose::jwk::PublishedJwk;
 use serde_json::json;
 
-/// All keys that tokens may be signed with.
+/// All keys that tokens are, were or will soon be signed with.
 ///
 /// # Errors
 /// A fault if the store fails.
 pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
     let keys = keyring::keys(&cx.host, cx.now).await?;
-    let published: Vec<PublishedJwk> =
-        keys.iter().map(|k| PublishedJwk::new(k.kid.clone(), k.alg, k.public.clone())).collect();
+    let published: Vec<PublishedJwk> = keys
+        .iter()
+        .map(|k| &k.row)
+        .map(|k| PublishedJwk::new(k.kid.clone(), k.alg, k.public.clone()))
+        .collect();
     Ok(respond::json(StatusCode::OK, &json!({ "keys": published })))
 }

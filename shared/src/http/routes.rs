@@ -2,7 +2,7 @@
 
 use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
-use crate::api::{clients, users};
+use crate::api::{clients, signing_keys, users};
 use crate::failure::{Failure, Fault};
 use crate::flow::{authorize, discovery, end_session, health, interaction, jwks, token, userinfo};
 use crate::login::{account, setup, sign_in, sign_out};
@@ -370,6 +370,40 @@ pub static ROUTES: &[Route] = &[
             "/api/oidc/clients/{id}/secrets/{secretId}",
             "Removes a secret",
             h!(clients::delete_secret),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("SigningKeyList"),
+        admin(Verb::Get, "/api/signing-keys", "Lists the published signing keys", h!(signing_keys::list)),
+    ),
+    json(
+        Some("SigningKeyInput"),
+        201,
+        Some("SigningKey"),
+        admin(Verb::Post, "/api/signing-keys", "Makes the key of an algorithm", h!(signing_keys::add)),
+    ),
+    json(
+        Some("SigningKeyInput"),
+        200,
+        Some("SigningKey"),
+        admin(
+            Verb::Post,
+            "/api/signing-keys/rotate",
+            "Replaces the key of an algorithm",
+            h!(signing_keys::rotate),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/signing-keys/{kid}",
+            "Takes a key and its tokens back",
+            h!(signing_keys::revoke),
         ),
     ),
     Route {

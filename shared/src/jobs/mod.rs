@@ -1,13 +1,15 @@
 //! What happens without a request. The hosts call [`tick`]: cron triggers at the edge, a timer on native.
 
 use crate::host::Host;
+use crate::keyring::rotation;
+use crate::log;
 use crate::ports::DbError;
 use crate::store::{challenge, grant, interaction, jti, session};
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-/// Removes what has expired, a thousand rows a statement. Running it twice or on several nodes at once does no
+/// Removes what has expired, a thousand rows a statement, and moves the signing keys on. Running it twice or on several nodes at once does no
 /// harm.
 ///
 /// # Errors
@@ -20,6 +22,10 @@ pub async fn tick(host: &Host) -> Result<(), DbError> {
                 break;
             }
         }
+    }
+    // Keys come last and on their own: what is wrong with them must not keep rows from being removed.
+    if let Err(failure) = rotation::tick(host, now).await {
+        tracing::error!(error = log::describe(&failure), "signing keys");
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use crate::db::Stmt;
 use crate::failure::Failure;
+use crate::host::Host;
 use crate::http::{Cx, Req};
+use proto::time::UnixTime;
 use serde_json::Value;
 
 /// What happened. The names are stored and shown by the API.
@@ -24,6 +26,12 @@ pub enum Event {
     TokenReuse,
     /// Signed out.
     SignOut,
+    /// A signing key was made.
+    SigningKeyCreated,
+    /// A signing key began to sign; the one before it retired.
+    SigningKeyActivated,
+    /// A signing key was taken back before its time.
+    SigningKeyRevoked,
 }
 
 impl Event {
@@ -37,8 +45,23 @@ impl Event {
             Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
             Self::TokenReuse => "TOKEN_REUSE",
             Self::SignOut => "SIGN_OUT",
+            Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
+            Self::SigningKeyActivated => "SIGNING_KEY_ACTIVATED",
+            Self::SigningKeyRevoked => "SIGNING_KEY_REVOKED",
         }
     }
+}
+
+/// An entry about what happened without a request: on schedule, or by a command.
+///
+/// # Errors
+/// A fault if there is no randomness for the id.
+pub fn unattended(event: Event, data: &Value, host: &Host, now: UnixTime) -> Result<Stmt, Failure> {
+    Ok(Stmt::new("INSERT INTO audit_events (id, created_at, event, data) VALUES (?1, ?2, ?3, ?4)")
+        .bind(host.uuid()?)
+        .bind(now)
+        .bind(event.as_str())
+        .bind(data.to_string()))
 }
 
 /// An entry about `user_id`, or about a client alone, with address and device of the request.

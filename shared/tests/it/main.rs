@@ -13,6 +13,7 @@ mod end_session;
 mod garbage;
 mod hosts;
 mod interaction;
+mod keys;
 mod limits;
 mod logs;
 mod meanwhile;

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use proto::jose::jws::Unverified;
+use proto::jose::{Alg, Jwk, TokenType, VerifyingKey, jwt};
 use proto::webauthn::{
     CoseAlgorithm, Expected, PublicKeyCredentialCreationOptionsJSON, RegistrationResponse, RelyingParty,
     User as WebAuthnUser, UserVerification, verify_registration,
@@ -476,6 +478,21 @@ pub(crate) fn basic(id: &str, secret: &str) -> String {
 pub(crate) async fn userinfo(w: &World, token: &Value) -> Answer {
     let bearer = format!("Bearer {}", token.as_str().unwrap());
     w.request(request(Method::GET, "/api/oidc/userinfo", &[("authorization", &bearer)], "")).await
+}
+
+/// The published keys.
+pub(crate) async fn jwks(w: &World) -> Vec<Value> {
+    let answer = w.browser().get("/.well-known/jwks.json").await;
+    json_of(&answer)["keys"].as_array().unwrap().clone()
+}
+
+/// Verifies a token as an app would that knows `keys`.
+pub(crate) fn verifies(token: &Value, typ: TokenType, keys: &[Value]) -> bool {
+    let unverified = Unverified::parse(token.as_str().unwrap()).unwrap();
+    let Some(key) = keys.iter().find(|k| k["kid"].as_str() == unverified.kid()) else { return false };
+    let jwk: Jwk = serde_json::from_value(key.clone()).unwrap();
+    let alg: Alg = key["alg"].as_str().unwrap().parse().unwrap();
+    jwt::verify(unverified, &VerifyingKey::from_jwk(&jwk, alg).unwrap(), typ).is_ok()
 }
 
 /// Names and values of all `Set-Cookie` lines.

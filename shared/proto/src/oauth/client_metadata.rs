@@ -115,6 +115,17 @@ impl ClientMetadata {
         serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned())
     }
 
+    /// The members that name an algorithm which we sign something for the client with, with their values.
+    #[must_use]
+    pub fn signed_response_algs(&self) -> [(&'static str, Option<&str>); 4] {
+        [
+            ("id_token_signed_response_alg", self.id_token_signed_response_alg.as_deref()),
+            ("userinfo_signed_response_alg", self.userinfo_signed_response_alg.as_deref()),
+            ("introspection_signed_response_alg", self.introspection_signed_response_alg.as_deref()),
+            ("authorization_signed_response_alg", self.authorization_signed_response_alg.as_deref()),
+        ]
+    }
+
     /// Whether a grant type is among those registered, or none are.
     #[must_use]
     pub fn allows_grant_type(&self, grant_type: &str) -> bool {

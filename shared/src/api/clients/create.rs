@@ -1,9 +1,10 @@
 //! Making a client, for the API and for `latchkey client create`.
 
 use super::dto::ClientInput;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, FieldError};
 use crate::failure::{Failure, Fault};
 use crate::host::Host;
+use crate::keyring;
 use crate::ports::DbError;
 use crate::store::client::Client;
 use crate::store::origin;
@@ -24,6 +25,7 @@ pub async fn new_client(
         None => host.uuid()?,
     };
     let client = input.apply(Client::blank(id, now))?;
+    check_algorithms(host, now, &client).await?;
     let mut stmts = vec![client.insert(created_by_id, now)];
     stmts.extend(origin::replace(&client));
     match host.db.batch(stmts).await {
@@ -31,4 +33,27 @@ pub async fn new_client(
         Err(DbError::Unique(_)) => Err(ApiError::ClientIdTaken.into()),
         Err(error) => Err(Fault::from(error).into()),
     }
+}
+
+/// Whether there is a key for each algorithm that the client wants our answers signed with.
+///
+/// # Errors
+/// Validation, or a fault.
+pub(super) async fn check_algorithms(host: &Host, now: UnixTime, client: &Client) -> Result<(), Failure> {
+    let asked: Vec<_> = client
+        .metadata
+        .signed_response_algs()
+        .into_iter()
+        .filter_map(|(name, alg)| Some((name, alg?)))
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let offered = keyring::algorithms(host, now).await?;
+    let errors: Vec<FieldError> = asked
+        .into_iter()
+        .filter(|(_, alg)| !offered.iter().any(|o| o.as_str() == *alg))
+        .map(|(name, _)| FieldError::new(name, "no_signing_key", "has no active signing key"))
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::Validation(errors).into()) }
 }

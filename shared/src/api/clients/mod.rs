@@ -117,6 +117,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let input: ClientInput = json::body(&req)?;
     let (before, secrets) = find(&cx, &json::id(&req, "id")).await?;
     let client = input.apply(before.clone())?;
+    create::check_algorithms(&cx.host, cx.now, &client).await?;
     let mut stmts = vec![client.update(cx.now)];
     stmts.extend(origin::replace(&client));
     if !client.is_group_restricted && before.is_group_restricted {

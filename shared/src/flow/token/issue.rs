@@ -4,6 +4,7 @@ use crate::decide::claims;
 use crate::failure::Failure;
 use crate::http::{Cx, Resp, respond};
 use crate::keyring;
+use crate::keyring::rotation::ID_TOKEN_LIFETIME_S;
 use crate::store::client::Client;
 use crate::store::grant::Grant;
 use http::{HeaderValue, StatusCode, header};
@@ -13,9 +14,6 @@ use proto::oidc::access_token::AccessToken;
 use proto::oidc::claims::{Person, for_scope};
 use proto::oidc::id_token::{IdToken, half_hash};
 use serde::Serialize;
-
-/// Lifetime of ID tokens in seconds.
-const ID_TOKEN_LIFETIME_S: i64 = 3600;
 
 /// What tokens are made of.
 pub(super) struct Basis<'a> {
@@ -79,6 +77,8 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
         keyring::sign(&cx.host, &key, TokenType::AccessToken, &access.claims(cx.issuer())).await?;
     let id_token = if basis.scope.contains("openid") {
         let amr: Vec<&str> = basis.grant.amr.split(' ').filter(|m| !m.is_empty()).collect();
+        let wanted = basis.client.metadata.id_token_signed_response_alg.as_deref();
+        let key = keyring::active_for(&cx.host, cx.now, wanted).await?;
         let id = IdToken {
             issuer: cx.issuer(),
             subject: &basis.person.id,
@@ -91,7 +91,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             auth_time: basis.grant.auth_time,
             nonce: basis.grant.nonce.as_deref().filter(|_| basis.nonce == Nonce::Repeated),
             amr: &amr,
-            at_hash: Some(half_hash(key.alg, &access_token)),
+            at_hash: Some(half_hash(key.row.alg, &access_token)),
             person: for_scope(basis.person, basis.scope, cx.issuer()),
         };
         Some(keyring::sign(&cx.host, &key, TokenType::IdToken, &id.claims()).await?)
