@@ -20,3 +20,4 @@ pub mod ports;
 pub mod refusal;
 pub mod settings;
 pub mod store;
+pub mod subject;

@@ -1,10 +1,11 @@
 //! Making a client, for the API and for `latchkey client create`.
 
 use super::dto::ClientInput;
+use super::subject_type::check_sector;
 use crate::api::error::ApiError;
 use crate::failure::{Failure, Fault};
 use crate::host::Host;
-use crate::ports::DbError;
+use crate::ports::{DbError, PrivateAddresses};
 use crate::store::client::Client;
 use crate::store::origin;
 use proto::time::UnixTime;
@@ -24,6 +25,8 @@ pub async fn new_client(
         None => host.uuid()?,
     };
     let client = input.apply(Client::blank(id, now))?;
+    // An admin chose the address: it may be one of this network.
+    check_sector(host, None, &client, PrivateAddresses::AllowConfigured).await?;
     let mut stmts = vec![client.insert(created_by_id, now)];
     stmts.extend(origin::replace(&client));
     match host.db.batch(stmts).await {
