@@ -21,7 +21,7 @@ test('discovery says exactly what is served', async () => {
     scopes_supported: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'fragment', 'form_post'],
-    subject_types_supported: ['public'],
+    subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: ['RS256'],
     authorization_response_iss_parameter_supported: true,
     code_challenge_methods_supported: ['S256'],

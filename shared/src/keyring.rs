@@ -6,6 +6,7 @@ use crate::failure::{Failure, Fault};
 use crate::host::Host;
 use crate::ports::Signer;
 use crate::store::signing_key::{self, SigningKey, State};
+use crate::subject::Salt;
 use proto::hash;
 use proto::jose::jws::{self, Unverified};
 use proto::jose::jwt::{self, Claims, TokenType};
@@ -38,6 +39,8 @@ pub type Keys = Arc<[Arc<HeldKey>]>;
 #[derive(Default)]
 pub struct Keyring {
     cached: Mutex<Option<(UnixTime, Keys)>>,
+    /// See [`crate::subject`].
+    pub(crate) salt: Salt,
 }
 
 impl Keyring {

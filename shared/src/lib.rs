@@ -20,4 +20,5 @@ pub mod ports;
 pub mod refusal;
 pub mod settings;
 pub mod store;
+pub mod subject;
 pub mod text;

@@ -19,6 +19,8 @@ pub struct Facts<'a> {
     pub client: &'a Client,
     /// Who is signed in.
     pub who: Option<&'a Who>,
+    /// The `sub` that the client knows that person by.
+    pub subject: Option<&'a str>,
     /// Whether that person is in a group the client allows.
     pub is_member: bool,
     /// What that person has agreed to before.
@@ -75,7 +77,7 @@ fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
 
 fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
     // The client means somebody else: whoever is signed in does not count.
-    if f.ask.hint_sub.as_deref().is_some_and(|sub| sub != who.user.id) {
+    if f.ask.hint_sub.as_deref().is_some_and(|sub| Some(sub) != f.subject) {
         return true;
     }
     if authenticated_for_this(f, who) {
@@ -244,6 +246,7 @@ mod tests {
                 ask: &ask,
                 client: &client(),
                 who: Some(&who),
+                subject: Some("u"),
                 is_member: false,
                 consent,
                 interaction,
@@ -264,7 +267,16 @@ mod tests {
         let strict = Client { requires_reauthentication: true, ..client() };
         let run = |ask, client, who, is_member| {
             let consent = Some(&consent);
-            next(&Facts { ask, client, who, is_member, consent, interaction: None, now: UnixTime(1000) })
+            next(&Facts {
+                ask,
+                client,
+                who,
+                subject: who.map(|_| "u"),
+                is_member,
+                consent,
+                interaction: None,
+                now: UnixTime(1000),
+            })
         };
         assert_eq!(run(&plain, &open, None, false), Ok(Next::Authenticate));
         assert_eq!(run(&hinted, &open, Some(&who), false), Ok(Next::Authenticate));

@@ -13,6 +13,7 @@ use crate::store::consent::{self, Consent};
 use crate::store::interaction::{self, Interaction};
 use crate::store::load;
 use crate::store::session::{self, Who};
+use crate::subject;
 use proto::form::Params;
 use proto::jose::jwt::{Expiry, TokenType};
 
@@ -24,6 +25,8 @@ pub struct Standing {
     pub client: Client,
     /// Who is signed in.
     pub who: Option<Who>,
+    /// The `sub` that the client knows that person by.
+    pub subject: Option<String>,
     /// Whether that person is in a group that the client allows.
     pub is_member: bool,
     /// What that person agreed to before.
@@ -45,6 +48,7 @@ impl Standing {
             ask: &self.ask,
             client: &self.client,
             who: self.who.as_ref(),
+            subject: self.subject.as_deref(),
             is_member: self.is_member,
             consent: self.consent.as_ref(),
             interaction: self.interaction.as_ref(),
@@ -102,6 +106,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     }
     let standing = Standing {
         ask,
+        subject: subject_of(&cx, &known.client, who.as_ref()).await?,
         client: known.client,
         who,
         is_member: !member.is_empty(),
@@ -140,14 +145,23 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     }
     let ask = serde_json::from_str(&interaction.request)
         .map_err(|_| Fault::Bug("a stored request does not parse"))?;
+    let who = Who::from_rows(&who)?;
     Ok(Standing {
         ask,
+        subject: subject_of(cx, &client, who.as_ref()).await?,
         client,
-        who: Who::from_rows(&who)?,
+        who,
         is_member: !member.is_empty(),
         consent: consent::read(&given)?,
         interaction: Some(interaction),
     })
+}
+
+async fn subject_of(cx: &Cx, client: &Client, who: Option<&Who>) -> Result<Option<String>, Failure> {
+    match who {
+        Some(who) => Ok(Some(subject::of(&cx.host, client, &who.user.id).await?)),
+        None => Ok(None),
+    }
 }
 
 async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> {

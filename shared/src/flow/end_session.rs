@@ -8,6 +8,7 @@ use crate::store::audit::{self, Event};
 use crate::store::client::{self, Client};
 use crate::store::session::{self, Who};
 use crate::store::{grant, load, save};
+use crate::subject;
 use proto::form::{Params, render_query};
 use proto::jose::jwt::{Claims, Expiry, TokenType};
 use proto::uri::{self, RedirectUri};
@@ -36,9 +37,13 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let who = Who::from_rows(&who)?;
     let consistent = params.get("client_id").is_none_or(|id| hint.as_ref().is_none_or(|h| h.client_id == id));
     let (Some(hint), Some(client), true) = (hint, client, consistent) else { return Ok(ask(&params)) };
+    let subject = match &who {
+        Some(who) => Some(subject::of(&cx.host, &client, &who.user.id).await?),
+        None => None,
+    };
     // The hint must be of this very person: an old token of another account signs nobody out.
     let stmts = match &who {
-        Some(who) if who.user.id != hint.sub => return Ok(ask(&params)),
+        Some(_) if subject.as_ref() != Some(&hint.sub) => return Ok(ask(&params)),
         Some(who) => {
             let mut stmts = session::end(&who.session.id, cx.now);
             let data = json!({ "clientName": client.name });

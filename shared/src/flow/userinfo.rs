@@ -6,14 +6,16 @@ use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
 use crate::refusal::Refusal;
+use crate::store::client::Client;
 use crate::store::grant::{self, By};
 use crate::store::load;
 use crate::store::user::User;
+use crate::subject;
 use ::http::{StatusCode, header};
 use proto::form;
 use proto::jose::jwt::{Expiry, TokenType};
 use proto::oidc::access_token::AccessToken;
-use proto::oidc::claims::for_scope;
+use proto::oidc::claims::{Listener, told};
 
 /// The person's claims, as they are now, for the scope of the access token.
 ///
@@ -29,15 +31,24 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::TokenScopeInsufficient.into());
     }
     let by = By::Id(claims::grant_of(&token.jti).ok_or(Refusal::TokenInvalid)?);
-    let [found, user, groups, custom] =
-        load(&*cx.host.db, [grant::find(by), grant::user(by), grant::groups(by), grant::custom_claims(by)])
-            .await?;
+    let [found, client, user, groups, custom] = load(
+        &*cx.host.db,
+        [grant::find(by), grant::client(by), grant::user(by), grant::groups(by), grant::custom_claims(by)],
+    )
+    .await?;
     // The token is as good as the grant behind it: sign-out, revocation and deletion end it here at once.
     grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
     let user = user.first().map(User::from_row).transpose()?;
-    let user = user.filter(|u| !u.disabled && u.id == token.subject).ok_or(Refusal::TokenInvalid)?;
+    let user = user.filter(|u| !u.disabled).ok_or(Refusal::TokenInvalid)?;
+    let client = Client::from_rows(&client)?.ok_or(Refusal::TokenInvalid)?;
+    // A client that knows people by other identifiers since then has to ask anew.
+    let subject = subject::of(&cx.host, &client, &user.id).await?;
+    if subject != token.subject {
+        return Err(Refusal::TokenInvalid.into());
+    }
     let person = claims::person(&user, claims::groups(&groups)?, &custom)?;
-    Ok(respond::json(StatusCode::OK, &for_scope(&person, &token.scope, cx.issuer())))
+    let claims = told(&person, &Listener { subject: &subject, scope: &token.scope, app_url: cx.issuer() });
+    Ok(respond::json(StatusCode::OK, &claims))
 }
 
 /// The token from the header, or from a form body (RFC 6750 §2.1, §2.2). The query is not looked at

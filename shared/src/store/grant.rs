@@ -1,5 +1,6 @@
 //! Grants (what a person gave a client), their authorization codes and refresh tokens.
 
+use super::client::client_columns;
 use super::user::user_columns;
 use crate::db::{Row, Rows, Stmt};
 use crate::ports::DbError;
@@ -377,6 +378,12 @@ pub fn find(by: By<'_>) -> Stmt {
 /// [`DbError::Inconsistent`].
 pub fn read(rows: &Rows) -> Result<Option<Grant>, DbError> {
     rows.first().map(Grant::from_row).transpose()
+}
+
+/// The grant's client.
+#[must_use]
+pub fn client(by: By<'_>) -> Stmt {
+    by!(by, concat!("SELECT ", client_columns!(), " FROM clients c JOIN grants g ON g.client_id = c.id"), "")
 }
 
 /// The grant's person.

@@ -6,6 +6,7 @@ pub mod challenge;
 pub mod client;
 pub mod consent;
 pub mod grant;
+pub mod instance;
 pub mod interaction;
 pub mod jti;
 pub mod origin;

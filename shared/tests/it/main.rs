@@ -18,6 +18,7 @@ mod limits;
 mod logs;
 mod meanwhile;
 mod metadata;
+mod pairwise;
 mod passkeys;
 mod prompts;
 mod refresh;

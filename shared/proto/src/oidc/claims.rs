@@ -61,7 +61,7 @@ pub struct CustomClaim {
 /// What is known about a person.
 #[derive(Debug, Clone, Default)]
 pub struct Person {
-    /// The identifier, a UUID: the `sub` of every token.
+    /// The account's id, a UUID: the `sub` unless the client has identifiers of its own.
     pub id: String,
     /// The name to sign in with.
     pub username: String,
@@ -94,10 +94,21 @@ impl Person {
     }
 }
 
-/// The claims of `person` that `scope` tells, `sub` always. `app_url` is our own address without a trailing
-/// slash; the picture lives there.
+/// Who is told about a person, and how much.
+#[derive(Debug, Clone, Copy)]
+pub struct Listener<'a> {
+    /// The `sub` that the client knows the person by.
+    pub subject: &'a str,
+    /// What was granted.
+    pub scope: &'a Scope,
+    /// Our own address without a trailing slash; pictures live there.
+    pub app_url: &'a str,
+}
+
+/// The claims of `person` that a client is told, `sub` always.
 #[must_use]
-pub fn for_scope(person: &Person, scope: &Scope, app_url: &str) -> Map<String, Value> {
+pub fn told(person: &Person, to: &Listener<'_>) -> Map<String, Value> {
+    let Listener { subject, scope, app_url } = *to;
     let mut claims = Map::new();
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     if scope.contains(PROFILE) {
@@ -112,7 +123,10 @@ pub fn for_scope(person: &Person, scope: &Scope, app_url: &str) -> Map<String, V
         put("name", json!(person.full_name()));
         put("display_name", json!(person.display_name));
         put("preferred_username", json!(person.username));
-        put("picture", json!(format!("{app_url}/api/users/{}/profile-picture.png", person.id)));
+        // The address names the account, which a client with identifiers of its own must not learn.
+        if subject == person.id {
+            put("picture", json!(format!("{app_url}/api/users/{}/profile-picture.png", person.id)));
+        }
     }
     if let Some(email) = person.email.as_ref().filter(|_| scope.contains(EMAIL)) {
         put("email", json!(email));
@@ -121,7 +135,7 @@ pub fn for_scope(person: &Person, scope: &Scope, app_url: &str) -> Map<String, V
     if scope.contains(GROUPS) {
         put("groups", json!(person.groups));
     }
-    put("sub", json!(person.id));
+    put("sub", json!(subject));
     claims
 }
 
@@ -164,8 +178,22 @@ mod tests {
         }
     }
 
+    fn told_as(person: &Person, subject: &str, scope: &str) -> Value {
+        let scope = Scope::parse(scope).unwrap();
+        let to = Listener { subject, scope: &scope, app_url: "https://id.example" };
+        Value::Object(super::told(person, &to))
+    }
+
     fn told(person: &Person, scope: &str) -> Value {
-        Value::Object(for_scope(person, &Scope::parse(scope).unwrap(), "https://id.example"))
+        told_as(person, &person.id, scope)
+    }
+
+    #[test]
+    fn a_client_with_identifiers_of_its_own_never_sees_the_account_id() {
+        let all = told_as(&ada(), "p4irwise", "profile email groups");
+        assert_eq!(all["sub"], "p4irwise");
+        assert_eq!(all["picture"], "x", "a custom claim may have the name, our address may not be told");
+        assert!(!all.to_string().contains("u1"));
     }
 
     #[test]

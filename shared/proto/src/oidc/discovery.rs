@@ -1,6 +1,6 @@
 //! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
 
-use super::claims;
+use super::{claims, subject};
 use crate::jose::Alg;
 use crate::oauth::prompt::Prompt;
 use crate::oauth::response_mode::ResponseMode;
@@ -33,7 +33,7 @@ pub struct Discovery {
     pub response_modes_supported: Vec<&'static str>,
     /// Grants of the token endpoint.
     pub grant_types_supported: Vec<&'static str>,
-    /// `public`: everyone sees the same `sub`.
+    /// See [`super::subject`].
     pub subject_types_supported: Vec<&'static str>,
     /// Algorithms of the keys that sign now.
     pub id_token_signing_alg_values_supported: Vec<Alg>,
@@ -71,7 +71,7 @@ impl Discovery {
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token"],
-            subject_types_supported: vec!["public"],
+            subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post", "none"],
             code_challenge_methods_supported: vec!["S256"],
@@ -109,7 +109,7 @@ mod tests {
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "fragment", "form_post"],
                 "grant_types_supported": ["authorization_code", "refresh_token"],
-                "subject_types_supported": ["public"],
+                "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
                 "code_challenge_methods_supported": ["S256"],

@@ -36,7 +36,7 @@ pub struct IdToken<'a> {
     pub amr: &'a [&'a str],
     /// `at_hash`, see [`half_hash`].
     pub at_hash: Option<String>,
-    /// What the scopes tell about the person, from [`super::claims::for_scope`].
+    /// What the scopes tell about the person, from [`super::claims::told`].
     pub person: Map<String, Value>,
 }
 

@@ -4,6 +4,7 @@ pub mod access_token;
 pub mod claims;
 pub mod discovery;
 pub mod id_token;
+pub mod subject;
 
 pub use access_token::AccessToken;
 pub use claims::Person;

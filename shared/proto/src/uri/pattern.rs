@@ -64,6 +64,17 @@ impl CallbackPattern {
         Ok(Self(Shape::Parts(Box::new(parts))))
     }
 
+    /// The host, where it is one host: no wildcard in it, and not absent.
+    #[must_use]
+    pub fn exact_host(&self) -> Option<&str> {
+        match &self.0 {
+            Shape::Any => None,
+            Shape::Parts(parts) => {
+                parts.url.host_str().filter(|host| !host.is_empty() && !host.contains('*'))
+            }
+        }
+    }
+
     /// Whether `uri` fits this pattern.
     #[must_use]
     pub fn matches(&self, uri: &RedirectUri) -> bool {

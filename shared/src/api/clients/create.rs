@@ -1,11 +1,12 @@
 //! Making a client, for the API and for `latchkey client create`.
 
 use super::dto::ClientInput;
+use super::subject_type::check_sector;
 use crate::api::error::{ApiError, FieldError};
 use crate::failure::{Failure, Fault};
 use crate::host::Host;
 use crate::keyring;
-use crate::ports::DbError;
+use crate::ports::{DbError, PrivateAddresses};
 use crate::store::client::Client;
 use crate::store::origin;
 use proto::time::UnixTime;
@@ -26,6 +27,8 @@ pub async fn new_client(
     };
     let client = input.apply(Client::blank(id, now))?;
     check_algorithms(host, now, &client).await?;
+    // An admin chose the address: it may be one of this network.
+    check_sector(host, None, &client, PrivateAddresses::AllowConfigured).await?;
     let mut stmts = vec![client.insert(created_by_id, now)];
     stmts.extend(origin::replace(&client));
     match host.db.batch(stmts).await {

@@ -1,5 +1,6 @@
 //! Clients as the API reads and shows them, and the rules their fields keep.
 
+use super::subject_type;
 use crate::api::error::{ApiError, FieldError};
 use crate::store::client::{Client, ClientSecret};
 use crate::text::nfc;
@@ -151,6 +152,8 @@ impl ClientInput {
         }
         check_patterns(&mut errors, "callbackURLs", &self.callback_urls);
         check_patterns(&mut errors, "logoutCallbackURLs", &self.logout_callback_urls);
+        let metadata = self.metadata.unwrap_or_else(|| before.metadata.clone());
+        subject_type::check(&mut errors, &metadata, &self.callback_urls);
         let launch_url = self.launch_url.filter(|u| !u.is_empty());
         if launch_url.as_deref().is_some_and(|u| !is_web_address(u)) {
             errors.push(FieldError::new("launchURL", "invalid_format", "must be a valid URL"));
@@ -185,7 +188,7 @@ impl ClientInput {
             is_group_restricted: self.is_group_restricted,
             launch_url,
             federated_identities: serde_json::to_string(&identities).unwrap_or_else(|_| "[]".to_owned()),
-            metadata: self.metadata.unwrap_or(before.metadata),
+            metadata,
             access_token_duration_minutes: access,
             refresh_token_duration_minutes: refresh,
             ..before

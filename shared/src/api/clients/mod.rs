@@ -3,10 +3,12 @@
 pub mod create;
 mod dto;
 mod secrets;
+mod subject_type;
 
 pub use create::new_client;
 pub use dto::{ClientInput, SecretInput};
 pub use secrets::{create_secret, delete_secret, list_secrets, new_secret};
+pub use subject_type::check_sector;
 
 use super::error::ApiError;
 use super::json;
@@ -14,7 +16,7 @@ use super::paging::{Listing, Page};
 use crate::db::Rows;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
-use crate::ports::DbError;
+use crate::ports::{DbError, PrivateAddresses};
 use crate::store::client::{self, Client, ClientSecret, Order};
 use crate::store::{load, origin, save};
 use ::http::StatusCode;
@@ -118,6 +120,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let (before, secrets) = find(&cx, &json::id(&req, "id")).await?;
     let client = input.apply(before.clone())?;
     create::check_algorithms(&cx.host, cx.now, &client).await?;
+    check_sector(&cx.host, Some(&before), &client, PrivateAddresses::AllowConfigured).await?;
     let mut stmts = vec![client.update(cx.now)];
     stmts.extend(origin::replace(&client));
     if !client.is_group_restricted && before.is_group_restricted {

@@ -7,11 +7,12 @@ use crate::keyring;
 use crate::keyring::rotation::ID_TOKEN_LIFETIME_S;
 use crate::store::client::Client;
 use crate::store::grant::Grant;
+use crate::subject;
 use http::{HeaderValue, StatusCode, header};
 use proto::jose::jwt::TokenType;
 use proto::oauth::scope::Scope;
 use proto::oidc::access_token::AccessToken;
-use proto::oidc::claims::{Person, for_scope};
+use proto::oidc::claims::{Listener, Person, told};
 use proto::oidc::id_token::{IdToken, half_hash};
 use serde::Serialize;
 
@@ -63,9 +64,10 @@ struct Body<'a> {
 /// A fault if keys or randomness fail.
 pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure> {
     let key = keyring::active(&cx.host, cx.now).await?;
+    let subject = subject::of(&cx.host, basis.client, &basis.person.id).await?;
     let expires_in = basis.client.access_token_lifetime_s();
     let access = AccessToken {
-        subject: basis.person.id.clone(),
+        subject: subject.clone(),
         client_id: basis.client.id.clone(),
         audience: claims::access_token_audience(&basis.client.id, cx.issuer(), basis.scope),
         scope: basis.scope.clone(),
@@ -81,7 +83,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
         let key = keyring::active_for(&cx.host, cx.now, wanted).await?;
         let id = IdToken {
             issuer: cx.issuer(),
-            subject: &basis.person.id,
+            subject: &subject,
             client_id: &basis.client.id,
             session_id: basis.grant.session_id.as_deref(),
             jti: &cx.host.uuid()?,
@@ -92,7 +94,10 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             nonce: basis.grant.nonce.as_deref().filter(|_| basis.nonce == Nonce::Repeated),
             amr: &amr,
             at_hash: Some(half_hash(key.row.alg, &access_token)),
-            person: for_scope(basis.person, basis.scope, cx.issuer()),
+            person: told(
+                basis.person,
+                &Listener { subject: &subject, scope: basis.scope, app_url: cx.issuer() },
+            ),
         };
         Some(keyring::sign(&cx.host, &key, TokenType::IdToken, &id.claims()).await?)
     } else {
