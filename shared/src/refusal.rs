@@ -72,6 +72,8 @@ pub enum Refusal {
     ClientSecretWrong,
     /// The `Authorization` header cannot be read.
     ClientAuthMalformed,
+    /// The client's key set is malformed or cannot be fetched, and there is no copy.
+    ClientKeysUnavailable,
 
     // token request
     /// `grant_type` is missing.
@@ -193,6 +195,7 @@ impl Refusal {
             Self::ClientAuthMissing | Self::ClientSecretWrong | Self::ClientAuthMalformed => {
                 (E::InvalidClient, "Client authentication failed.")
             }
+            Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),
             Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
             Self::GrantTypeUnsupported => (E::UnsupportedGrantType, "The grant type is not supported."),
             Self::GrantMissing => (E::InvalidRequest, "The 'code' or 'refresh_token' parameter is missing."),

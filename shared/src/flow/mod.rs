@@ -3,6 +3,7 @@
 
 pub mod authorize;
 pub mod client;
+pub mod client_keys;
 pub mod discovery;
 pub mod end_session;
 pub mod grant;
@@ -11,6 +12,7 @@ pub mod interaction;
 pub mod jwks;
 pub mod oauth_error;
 pub mod page_error;
+pub mod remote;
 pub mod response;
 pub mod token;
 pub mod userinfo;

@@ -21,6 +21,7 @@ mod metadata;
 mod passkeys;
 mod prompts;
 mod refresh;
+mod remote;
 mod round_trips;
 mod routes;
 mod sessions;
