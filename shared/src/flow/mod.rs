@@ -3,9 +3,11 @@
 
 pub mod authorize;
 pub mod client;
+mod client_assertion;
 pub mod client_keys;
 pub mod discovery;
 pub mod end_session;
+mod federated_keys;
 pub mod grant;
 pub mod health;
 pub mod interaction;

@@ -113,6 +113,14 @@ pub async fn document(cx: &Cx, source: Source<'_>, need: Need) -> Result<Map<Str
     }
 }
 
+/// Whether there is a copy, fresh or not.
+///
+/// # Errors
+/// [`RemoteError::Fault`].
+pub async fn is_kept(cx: &Cx, source: Source<'_>) -> Result<bool, RemoteError> {
+    Ok(!cx.host.db.query(remote_document::by_key(&key(source), cx.now)).await?.is_empty())
+}
+
 /// What a stranger named is kept apart from what an admin named: nobody reads through the store what the guard
 /// would not let them fetch.
 fn key(source: Source<'_>) -> String {

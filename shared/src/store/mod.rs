@@ -5,6 +5,7 @@ pub mod audit;
 pub mod challenge;
 pub mod client;
 pub mod consent;
+pub mod federated_identity;
 pub mod grant;
 pub mod interaction;
 pub mod jti;

@@ -7,6 +7,7 @@
     reason = "helpers of tests stop the test"
 )]
 
+mod assertions;
 mod authorize;
 mod clients_api;
 mod end_session;
