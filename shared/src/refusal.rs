@@ -72,6 +72,24 @@ pub enum Refusal {
     ClientSecretWrong,
     /// The `Authorization` header cannot be read.
     ClientAuthMalformed,
+    /// The client is registered for another method of authentication (RFC 7591 §2 `token_endpoint_auth_method`).
+    ClientAuthMethodNotRegistered,
+    /// An admin has yet to approve the client.
+    ClientPending,
+    /// The assertion is no JWT, of another type, or has a malformed claim (RFC 7523 §3).
+    AssertionMalformed,
+    /// The assertion is of nobody whom the client trusts, or its subject is another (RFC 7523 §3, 1 and 2).
+    AssertionOfOther,
+    /// None of the keys signed the assertion, or its algorithm is not the registered one.
+    AssertionSignatureWrong,
+    /// The assertion is for another audience, or for others too (RFC 7523 §3, 3).
+    AssertionAudienceWrong,
+    /// The assertion has expired, is not valid yet, or lives too long (RFC 7523 §3, 4 to 6).
+    AssertionTimeWrong,
+    /// The assertion has no `jti`, or one that was used before (RFC 7523 §3, 7).
+    AssertionReplayed,
+    /// The client's key set is malformed or cannot be fetched, and there is no copy.
+    ClientKeysUnavailable,
 
     // token request
     /// `grant_type` is missing.
@@ -190,9 +208,26 @@ impl Refusal {
             Self::SeveralClientAuthMethods => {
                 (E::InvalidRequest, "Only one client authentication method may be used per request.")
             }
-            Self::ClientAuthMissing | Self::ClientSecretWrong | Self::ClientAuthMalformed => {
-                (E::InvalidClient, "Client authentication failed.")
+            Self::ClientAuthMissing
+            | Self::ClientSecretWrong
+            | Self::ClientAuthMalformed
+            | Self::ClientAuthMethodNotRegistered
+            | Self::AssertionMalformed
+            | Self::AssertionOfOther
+            | Self::AssertionSignatureWrong => (E::InvalidClient, "Client authentication failed."),
+            // From here on the signature was right, and the client may know.
+            Self::AssertionAudienceWrong => {
+                (E::InvalidClient, "The 'aud' of the client assertion must be the issuer.")
             }
+            Self::AssertionTimeWrong => (
+                E::InvalidClient,
+                "The client assertion has expired, is not valid yet, or is valid for too long.",
+            ),
+            Self::AssertionReplayed => {
+                (E::InvalidClient, "The client assertion has no 'jti', or it was used before.")
+            }
+            Self::ClientPending => (E::UnauthorizedClient, "The client has not been approved yet."),
+            Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),
             Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
             Self::GrantTypeUnsupported => (E::UnsupportedGrantType, "The grant type is not supported."),
             Self::GrantMissing => (E::InvalidRequest, "The 'code' or 'refresh_token' parameter is missing."),

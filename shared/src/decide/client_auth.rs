@@ -21,7 +21,8 @@ pub fn secret_hash(secret: &str) -> String {
 /// Unknown client and wrong secret are one answer, found with the same work.
 ///
 /// # Errors
-/// [`Refusal::ClientSecretWrong`], or [`Refusal::ClientAuthMissing`] if a confidential client sent no secret.
+/// [`Refusal::ClientSecretWrong`], [`Refusal::ClientAuthMissing`] if a confidential client sent no secret, or
+/// [`Refusal::ClientAuthMethodNotRegistered`].
 pub fn authenticate(
     credentials: &ClientCredentials,
     client: Option<Client>,
@@ -36,10 +37,24 @@ pub fn authenticate(
         .filter(|s| s.is_active(now) && s.hash_alg == "sha256")
         .fold(false, |fits, s| ct_eq(s.secret_hash.as_bytes(), sent_hash.as_bytes()) | fits);
     let client = client.ok_or(Refusal::ClientSecretWrong)?;
+    check_method(credentials, &client)?;
     if client.is_public || fits {
         return Ok(client);
     }
     Err(if credentials.secret().is_none() { Refusal::ClientAuthMissing } else { Refusal::ClientSecretWrong })
+}
+
+/// A client that registered a method uses that one (RFC 7591 §2, OpenID Connect Registration §2).
+///
+/// # Errors
+/// [`Refusal::ClientAuthMethodNotRegistered`].
+pub fn check_method(credentials: &ClientCredentials, client: &Client) -> Result<(), Refusal> {
+    match client.metadata.token_endpoint_auth_method.as_deref() {
+        Some(registered) if registered != credentials.method() && !client.is_public => {
+            Err(Refusal::ClientAuthMethodNotRegistered)
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +94,28 @@ mod tests {
             );
         }
         assert_eq!(authenticate(&post("first secret"), None, &[], now), Err(Refusal::ClientSecretWrong));
+    }
+
+    #[test]
+    fn s18_a_registered_method_is_the_only_one() {
+        let secrets = [secret("first secret", None)];
+        let basic = ClientCredentials::Basic { id: "app".into(), secret: Secret::new("first secret".into()) };
+        for (registered, basic_ok, post_ok) in [
+            (None, true, true),
+            (Some("client_secret_basic"), true, false),
+            (Some("client_secret_post"), false, true),
+            (Some("private_key_jwt"), false, false),
+            (Some("none"), false, false),
+        ] {
+            let mut client = client();
+            client.metadata.token_endpoint_auth_method = registered.map(str::to_owned);
+            for (sent, ok) in [(&basic, basic_ok), (&post("first secret"), post_ok)] {
+                let expected =
+                    if ok { Ok(client.clone()) } else { Err(Refusal::ClientAuthMethodNotRegistered) };
+                let result = authenticate(sent, Some(client.clone()), &secrets, UnixTime(0));
+                assert_eq!(result, expected, "{registered:?} {}", sent.method());
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod account_fields;
 pub mod authorize;
 pub mod claims;
+pub mod client_assertion;
 pub mod client_auth;
 pub mod code;
 pub mod prompt;

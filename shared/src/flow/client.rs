@@ -1,5 +1,6 @@
 //! Client authentication (RFC 6749 §2.3), the same at every endpoint that clients call themselves.
 
+use super::client_assertion;
 use crate::db::Rows;
 use crate::decide::client_auth;
 use crate::failure::Failure;
@@ -21,11 +22,13 @@ pub fn credentials(req: &Req, params: &Params) -> Result<ClientCredentials, Refu
         ClientAuthError::Missing => Refusal::ClientAuthMissing,
         ClientAuthError::Multiple | ClientAuthError::IdMismatch => Refusal::SeveralClientAuthMethods,
         ClientAuthError::Unsupported | ClientAuthError::Malformed => Refusal::ClientAuthMalformed,
+        ClientAuthError::MalformedAssertion => Refusal::AssertionMalformed,
     })
 }
 
 /// Proves the client from the rows of `client::by_id` and `client::secrets` of the claimed id, which endpoints
-/// load together with what they need themselves. Nothing may be written before this has succeeded.
+/// load together with what they need themselves. Nothing may be written before this has succeeded; what this
+/// writes itself is the `jti` of an assertion.
 ///
 /// # Errors
 /// [`Refusal`] if it is not who it claims to be, or a fault.
@@ -35,6 +38,12 @@ pub async fn prove(
     client: &Rows,
     secrets: &Rows,
 ) -> Result<Client, Failure> {
-    let secrets = secrets.iter().map(ClientSecret::from_row).collect::<Result<Vec<_>, _>>()?;
-    Ok(client_auth::authenticate(credentials, Client::from_rows(client)?, &secrets, cx.now)?)
+    let client = Client::from_rows(client)?;
+    let client = if let ClientCredentials::Assertion { assertion, .. } = credentials {
+        client_assertion::prove(cx, client, assertion.expose()).await?
+    } else {
+        let secrets = secrets.iter().map(ClientSecret::from_row).collect::<Result<Vec<_>, _>>()?;
+        client_auth::authenticate(credentials, client, &secrets, cx.now)?
+    };
+    if client.is_pending { Err(Refusal::ClientPending.into()) } else { Ok(client) }
 }

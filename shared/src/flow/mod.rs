@@ -3,14 +3,18 @@
 
 pub mod authorize;
 pub mod client;
+mod client_assertion;
+pub mod client_keys;
 pub mod discovery;
 pub mod end_session;
+mod federated_keys;
 pub mod grant;
 pub mod health;
 pub mod interaction;
 pub mod jwks;
 pub mod oauth_error;
 pub mod page_error;
+pub mod remote;
 pub mod response;
 pub mod token;
 pub mod userinfo;

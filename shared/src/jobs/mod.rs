@@ -4,7 +4,7 @@ use crate::host::Host;
 use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
-use crate::store::{challenge, grant, interaction, jti, session};
+use crate::store::{challenge, grant, interaction, jti, remote_document, session};
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
@@ -16,7 +16,14 @@ const ROUNDS: usize = 50;
 /// [`DbError`]; the next tick tries again.
 pub async fn tick(host: &Host) -> Result<(), DbError> {
     let now = host.clock.now();
-    for sweep in [challenge::sweep, interaction::sweep, grant::sweep, session::sweep, jti::sweep] {
+    for sweep in [
+        challenge::sweep,
+        interaction::sweep,
+        grant::sweep,
+        session::sweep,
+        jti::sweep,
+        remote_document::sweep,
+    ] {
         for _ in 0..ROUNDS {
             if host.db.query(sweep(now)).await?.is_empty() {
                 break;

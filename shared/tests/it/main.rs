@@ -7,6 +7,7 @@
     reason = "helpers of tests stop the test"
 )]
 
+mod assertions;
 mod authorize;
 mod clients_api;
 mod end_session;
@@ -22,6 +23,7 @@ mod pairwise;
 mod passkeys;
 mod prompts;
 mod refresh;
+mod remote;
 mod round_trips;
 mod routes;
 mod sessions;

@@ -31,7 +31,7 @@ pub enum JwsError {
 }
 
 /// A parsed token whose signature has not been checked. It tells which key it claims and nothing else.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Unverified<'a> {
     signing_input: &'a str,
     header: Map<String, Value>,
@@ -69,6 +69,18 @@ impl<'a> Unverified<'a> {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// The algorithm the token claims, if it is one that is served. It only serves to find a key that allows it.
+    #[must_use]
+    pub fn alg(&self) -> Option<Alg> {
+        self.header.get("alg").and_then(Value::as_str)?.parse().ok()
+    }
+
+    /// A claim of the unverified payload that is a string: who the token says it is of, to look that up.
+    #[must_use]
+    pub fn claimed(&self, name: &str) -> Option<String> {
+        json::parse_object(&self.payload).ok()?.get(name)?.as_str().map(str::to_owned)
     }
 
     /// Checks the signature.

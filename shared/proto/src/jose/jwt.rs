@@ -1,6 +1,6 @@
 //! JSON Web Tokens by purpose (RFC 7519, RFC 8725 §3.11 and §3.12).
 
-use super::jws::{self, JwsError, Unverified};
+use super::jws::{self, JwsError, Unverified, Verified};
 use super::{Alg, VerifyingKey};
 use crate::json;
 use crate::time::UnixTime;
@@ -28,11 +28,8 @@ impl TokenType {
         }
     }
 
-    /// Whether a `typ` header names this type; case and an `application/` in front do not matter
-    /// (RFC 7515 §4.1.9).
     fn is(self, typ: &str) -> bool {
-        let lower = typ.to_ascii_lowercase();
-        lower.strip_prefix("application/").unwrap_or(&lower) == self.as_str().to_ascii_lowercase()
+        media_type_is(typ, self.as_str())
     }
 }
 
@@ -63,14 +60,29 @@ pub fn signing_input(alg: Alg, kid: &str, typ: TokenType, claims: &Map<String, V
 /// # Errors
 /// [`JwtError`].
 pub fn verify(token: Unverified<'_>, key: &VerifyingKey, typ: TokenType) -> Result<Claims, JwtError> {
-    let verified = token.verify(key)?;
-    if !verified.typ().is_some_and(|name| typ.is(name)) {
+    read(&token.verify(key)?, |name| name.is_some_and(|name| typ.is(name)))
+}
+
+/// The claims of a token of somebody else whose signature was right. `accepts` says whether its `typ` header, if
+/// there is one, names the purpose it is used for; [`media_type_is`] compares one.
+///
+/// # Errors
+/// [`JwtError::WrongType`], [`JwtError::Malformed`].
+pub fn read(verified: &Verified, accepts: impl Fn(Option<&str>) -> bool) -> Result<Claims, JwtError> {
+    if !accepts(verified.typ()) {
         return Err(JwtError::WrongType);
     }
     json::parse_object(verified.payload()).map(Claims).map_err(|_| JwtError::Malformed)
 }
 
-/// The claims of a token whose signature and type were right. Only [`verify`] makes them.
+/// Whether a `typ` header names a type; case and an `application/` in front do not matter (RFC 7515 §4.1.9).
+#[must_use]
+pub fn media_type_is(typ: &str, wanted: &str) -> bool {
+    let lower = typ.to_ascii_lowercase();
+    lower.strip_prefix("application/").unwrap_or(&lower) == wanted.to_ascii_lowercase()
+}
+
+/// The claims of a token whose signature and type were right. Only [`verify`] and [`read`] make them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims(Map<String, Value>);
 
@@ -200,7 +212,7 @@ mod tests {
         jws::assemble(input, &SigningKey::from_bytes(&[7; 32]).sign(input.as_bytes()).to_bytes())
     }
 
-    fn read(token: &str, typ: TokenType) -> Result<Claims, JwtError> {
+    fn checked(token: &str, typ: TokenType) -> Result<Claims, JwtError> {
         let public = SigningKey::from_bytes(&[7; 32]).verifying_key();
         let jwk = Jwk::OKP { crv: "Ed25519".into(), x: b64::encode(public.as_bytes()) };
         let key = VerifyingKey::from_jwk(&jwk, Alg::EdDSA).unwrap();
@@ -221,7 +233,7 @@ mod tests {
             let token = signed(&signing_input(Alg::EdDSA, "k1", made, &body.0));
             for wanted in TYPES {
                 let expected = if made == wanted { Ok(body.clone()) } else { Err(JwtError::WrongType) };
-                assert_eq!(read(&token, wanted), expected, "{made:?} as {wanted:?}");
+                assert_eq!(checked(&token, wanted), expected, "{made:?} as {wanted:?}");
             }
         }
     }
@@ -244,17 +256,17 @@ mod tests {
         ] {
             let header = format!(r#"{{"alg":"EdDSA","typ":{typ}}}"#);
             let token = signed(&format!("{}.{}", b64::encode(header), b64::encode("{}")));
-            assert_eq!(read(&token, TokenType::AccessToken).is_ok(), expected, "{typ}");
+            assert_eq!(checked(&token, TokenType::AccessToken).is_ok(), expected, "{typ}");
         }
         let token = signed(&format!("{}.{}", b64::encode(r#"{"alg":"EdDSA"}"#), b64::encode("{}")));
-        assert_eq!(read(&token, TokenType::IdToken), Err(JwtError::WrongType));
+        assert_eq!(checked(&token, TokenType::IdToken), Err(JwtError::WrongType));
     }
 
     #[test]
     fn s24_payloads_are_objects_with_distinct_names() {
         for payload in ["", "x", "[]", "1", r#"{"sub":"a","sub":"b"}"#, r#"{"a":{"b":1,"b":2}}"#, "{}x"] {
             let token = signed(&jws::signing_input(Alg::EdDSA, "k1", "JWT", payload.as_bytes()));
-            assert_eq!(read(&token, TokenType::IdToken), Err(JwtError::Malformed), "{payload}");
+            assert_eq!(checked(&token, TokenType::IdToken), Err(JwtError::Malformed), "{payload}");
         }
     }
 

@@ -4,6 +4,7 @@ pub mod alg;
 pub mod jwk;
 pub mod jws;
 pub mod jwt;
+pub mod key_set;
 pub mod thumbprint;
 #[cfg(test)]
 mod vectors;
@@ -12,5 +13,6 @@ pub mod verify;
 pub use alg::Alg;
 pub use jwk::{Jwk, JwkSet, PublishedJwk};
 pub use jwt::TokenType;
+pub use key_set::KeySet;
 pub use thumbprint::thumbprint;
 pub use verify::VerifyingKey;

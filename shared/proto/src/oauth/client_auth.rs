@@ -1,6 +1,7 @@
 //! How a client says who it is (RFC 6749 §2.3.1). Whether the secret is right is decided elsewhere.
 
 use crate::form::{self, Params};
+use crate::jose::jws::Unverified;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,6 +23,13 @@ pub enum ClientCredentials {
         /// What it sent as its secret, not empty.
         secret: Secret,
     },
+    /// `private_key_jwt`, or the token of a federated issuer: a signed assertion (RFC 7521 §4.2, RFC 7523 §2.2).
+    Assertion {
+        /// The client's identifier, not empty: `client_id`, else the assertion's `sub`.
+        id: String,
+        /// The assertion, a JWT in compact serialisation. Nothing of it has been checked.
+        assertion: Secret,
+    },
     /// `none`: an identifier alone. HTTP Basic with an empty password is the same (RFC 6749 §2.3.1 lets a
     /// client omit an empty secret), and some clients send public identifiers that way.
     None {
@@ -35,7 +43,10 @@ impl ClientCredentials {
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
-            Self::Basic { id, .. } | Self::Post { id, .. } | Self::None { id } => id,
+            Self::Basic { id, .. }
+            | Self::Post { id, .. }
+            | Self::Assertion { id, .. }
+            | Self::None { id } => id,
         }
     }
 
@@ -44,7 +55,7 @@ impl ClientCredentials {
     pub const fn secret(&self) -> Option<&Secret> {
         match self {
             Self::Basic { secret, .. } | Self::Post { secret, .. } => Some(secret),
-            Self::None { .. } => None,
+            Self::Assertion { .. } | Self::None { .. } => None,
         }
     }
 
@@ -54,6 +65,7 @@ impl ClientCredentials {
         match self {
             Self::Basic { .. } => "client_secret_basic",
             Self::Post { .. } => "client_secret_post",
+            Self::Assertion { .. } => "private_key_jwt",
             Self::None { .. } => "none",
         }
     }
@@ -71,13 +83,20 @@ pub enum ClientAuthError {
     /// `client_id` in the body is not the client of the `Authorization` header.
     #[error("client_id contradicts the Authorization header")]
     IdMismatch,
-    /// An `Authorization` header of another scheme, or a `client_assertion`: methods that are not served.
+    /// An `Authorization` header of another scheme, or an assertion of another type: methods that are not served.
     #[error("client authentication method is not supported")]
     Unsupported,
     /// The Basic credentials are not base64 of form-encoded `id:secret`.
     #[error("Basic credentials are malformed")]
     Malformed,
+    /// `client_assertion` and `client_assertion_type` do not come together, or the assertion is no JWT that names
+    /// its subject where `client_id` is missing.
+    #[error("client assertion is malformed")]
+    MalformedAssertion,
 }
+
+/// The one `client_assertion_type` that is served (RFC 7523 §2.2).
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 impl ClientAuthError {
     /// Whether the client tried HTTP authentication, so that the answer has to carry `WWW-Authenticate`
@@ -105,7 +124,7 @@ pub fn parse(authorization: Option<&str>, body: &Params) -> Result<ClientCredent
         return Err(ClientAuthError::Multiple);
     }
     if has_assertion {
-        return Err(ClientAuthError::Unsupported);
+        return parse_assertion(id, body);
     }
     if let Some(header) = authorization {
         let credentials = parse_basic(header)?;
@@ -119,6 +138,24 @@ pub fn parse(authorization: Option<&str>, body: &Params) -> Result<ClientCredent
         Some(secret) => ClientCredentials::Post { id, secret: Secret::new(secret.to_owned()) },
         None => ClientCredentials::None { id },
     })
+}
+
+fn parse_assertion(id: Option<&str>, body: &Params) -> Result<ClientCredentials, ClientAuthError> {
+    let malformed = ClientAuthError::MalformedAssertion;
+    if body.get("client_assertion_type").ok_or(malformed)? != JWT_BEARER {
+        return Err(ClientAuthError::Unsupported);
+    }
+    let assertion = body.get("client_assertion").ok_or(malformed)?;
+    let id = match id {
+        Some(id) => id.to_owned(),
+        // RFC 7521 §4.2: the parameter is optional, because the subject says the same.
+        None => Unverified::parse(assertion)
+            .ok()
+            .and_then(|token| token.claimed("sub"))
+            .filter(|sub| !sub.is_empty())
+            .ok_or(malformed)?,
+    };
+    Ok(ClientCredentials::Assertion { id, assertion: Secret::new(assertion.to_owned()) })
 }
 
 fn parse_basic(header: &str) -> Result<ClientCredentials, ClientAuthError> {
@@ -197,7 +234,8 @@ mod tests {
             (Some(header.as_str()), "client_id=app&client_secret=s3cret", ClientAuthError::Multiple),
             (Some(header.as_str()), "client_assertion=x", ClientAuthError::Multiple),
             (None, "client_id=app&client_secret=x&client_assertion=x", ClientAuthError::Multiple),
-            (None, "client_id=app&client_assertion=x", ClientAuthError::Unsupported),
+            (None, "client_id=app&client_assertion=x", ClientAuthError::MalformedAssertion),
+            (None, "client_id=app&client_assertion=x&client_assertion_type=x", ClientAuthError::Unsupported),
             (None, "client_id=app&client_assertion_type=x", ClientAuthError::Unsupported),
             (Some(header.as_str()), "client_id=other", ClientAuthError::IdMismatch),
             (Some("Bearer abc"), "client_id=app", ClientAuthError::Unsupported),
@@ -220,6 +258,26 @@ mod tests {
             basic("app:%ff"),
         ] {
             assert_eq!(read(Some(&header), ""), Err(ClientAuthError::Malformed), "{header}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_names_its_client_or_is_named_by_client_id() {
+        let jwt = |claims: &str| format!("{}.{}.AAAA", crate::b64::encode("{}"), crate::b64::encode(claims));
+        let (app, none) = (jwt(r#"{"sub":"app"}"#), jwt("{}"));
+        for (id, assertion, expected) in [
+            ("client_id=other&", &app, Ok("other")),
+            ("", &app, Ok("app")),
+            ("client_id=app&", &none, Ok("app")),
+            ("client_id=app&", &"not a jwt".to_owned(), Ok("app")),
+            ("", &none, Err(ClientAuthError::MalformedAssertion)),
+            ("", &jwt(r#"{"sub":""}"#), Err(ClientAuthError::MalformedAssertion)),
+            ("", &jwt(r#"{"sub":["app"]}"#), Err(ClientAuthError::MalformedAssertion)),
+            ("", &"not a jwt".to_owned(), Err(ClientAuthError::MalformedAssertion)),
+        ] {
+            let body = format!("{id}client_assertion_type={JWT_BEARER}&client_assertion={assertion}");
+            let expected = expected.map(|id| ("private_key_jwt", id.to_owned(), String::new()));
+            assert_eq!(read(None, &body), expected, "{body}");
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Discovery {
     pub id_token_signing_alg_values_supported: Vec<Alg>,
     /// See [`crate::oauth::ClientCredentials`].
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Algorithms of client assertions.
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<Alg>,
     /// `S256`.
     pub code_challenge_methods_supported: Vec<&'static str>,
     /// See [`Prompt`].
@@ -73,7 +75,13 @@ impl Discovery {
             grant_types_supported: vec!["authorization_code", "refresh_token"],
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
-            token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post", "none"],
+            token_endpoint_auth_methods_supported: vec![
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "none",
+            ],
+            token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
             code_challenge_methods_supported: vec!["S256"],
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
             authorization_response_iss_parameter_supported: true,
@@ -111,7 +119,12 @@ mod tests {
                 "grant_types_supported": ["authorization_code", "refresh_token"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
-                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
+                ],
+                "token_endpoint_auth_signing_alg_values_supported": [
+                    "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
+                ],
                 "code_challenge_methods_supported": ["S256"],
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,

@@ -3,6 +3,8 @@
 use super::subject_type;
 use crate::api::error::{ApiError, FieldError};
 use crate::store::client::{Client, ClientSecret};
+
+use crate::store::federated_identity::FederatedIdentity;
 use crate::text::nfc;
 use proto::oauth::ClientMetadata;
 use proto::time::UnixTime;
@@ -62,21 +64,6 @@ pub struct ClientInput {
 pub struct CredentialsInput {
     /// Federated identities.
     pub federated_identities: Vec<FederatedIdentity>,
-}
-
-/// An issuer whose tokens authenticate the client.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase", default)]
-pub struct FederatedIdentity {
-    issuer: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    subject: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    audience: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    jwks: String,
-    replay_protection: bool,
 }
 
 /// Body of a new secret.
@@ -281,7 +268,7 @@ impl ClientDto {
     /// Shows a client and its secrets, without what would let anybody use them.
     #[must_use]
     pub(super) fn new(c: &Client, secrets: &[ClientSecret], now: UnixTime) -> Self {
-        let federated_identities = serde_json::from_str(&c.federated_identities).unwrap_or_default();
+        let federated_identities = FederatedIdentity::all_of(c).unwrap_or_default();
         let secrets = secrets.iter().map(|s| SecretDto::new(s, now)).collect();
         Self {
             meta: ClientMetaDto::new(c),
