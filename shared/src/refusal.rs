@@ -52,6 +52,8 @@ pub enum Refusal {
     IdTokenHintInvalid,
     /// The client only takes pushed authorization requests.
     PushedRequestRequired,
+    /// `resource` or a scope that belongs to an API cannot be had. Which it was, is not said to strangers.
+    ResourceOrScopeInvalid,
     /// `prompt=none` and nobody is signed in, or must sign in again.
     LoginRequired,
     /// `prompt=none` and consent is missing.
@@ -62,6 +64,20 @@ pub enum Refusal {
     Denied,
     /// The person is in none of the client's groups.
     NotInAllowedGroups,
+
+    // APIs
+    /// `resource` is no absolute URI, or has a fragment (RFC 8707 §2).
+    ResourceMalformed,
+    /// No API has the address.
+    ResourceUnknown,
+    /// The client may not use the API.
+    ResourceNotAllowed,
+    /// A permission is asked for that the client lacks, or without the API it belongs to.
+    ScopeNotOfResource,
+    /// The token request names another API than the grant.
+    ResourceNotOfGrant,
+    /// The client may no longer use the API, or lost a permission that was granted.
+    ApiAccessWithdrawn,
 
     // client authentication
     /// More than one client authentication method (RFC 6749 §2.3).
@@ -197,6 +213,22 @@ impl Refusal {
             Self::IdTokenHintInvalid => (E::InvalidRequest, "The 'id_token_hint' is not a valid ID token."),
             Self::PushedRequestRequired => {
                 (E::InvalidRequest, "This client requires pushed authorization requests.")
+            }
+            Self::ResourceOrScopeInvalid => {
+                (E::InvalidRequest, "The 'resource' or 'scope' parameter is invalid.")
+            }
+            Self::ResourceMalformed | Self::ResourceUnknown => {
+                (E::InvalidTarget, "The 'resource' is unknown or malformed.")
+            }
+            Self::ResourceNotAllowed => (E::AccessDenied, "The client may not access this resource."),
+            Self::ScopeNotOfResource => {
+                (E::InvalidScope, "A scope is not granted for the 'resource', or needs one.")
+            }
+            Self::ResourceNotOfGrant => {
+                (E::InvalidTarget, "The 'resource' differs from the one that was granted.")
+            }
+            Self::ApiAccessWithdrawn => {
+                (E::InvalidGrant, "The client may no longer access this resource with this scope.")
             }
             Self::LoginRequired => (E::LoginRequired, "The user has to sign in."),
             Self::ConsentRequired => (E::ConsentRequired, "The user has to give consent."),

@@ -4,6 +4,7 @@
 //! The types carry how far a request has come. Until a [`KnownClient`] exists, an error is a page of ours; only
 //! a `KnownClient` knows where to redirect, so an open redirect does not compile.
 
+use super::resource::{self, Reach, SubjectType};
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use proto::form::Params;
@@ -13,9 +14,6 @@ use proto::oauth::response_mode::ResponseMode;
 use proto::oauth::scope::Scope;
 use proto::uri::{self, RedirectUri};
 use serde::{Deserialize, Serialize};
-
-/// Scopes that this installation knows. Others are dropped from requests without an error.
-pub const KNOWN_SCOPES: [&str; 5] = proto::oauth::scope::STANDARD;
 
 /// Longest `state` and `nonce` taken, in bytes. They are stored for anonymous visitors.
 const LONGEST: usize = 1024;
@@ -44,8 +42,11 @@ pub struct CheckedAsk {
     pub response_mode: ResponseMode,
     /// `state`.
     pub state: Option<String>,
-    /// Known scopes, space separated.
+    /// Scopes that count, space separated.
     pub scope: String,
+    /// Address of the API that tokens are for (RFC 8707), if not the client itself.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// `nonce`.
     pub nonce: Option<String>,
     /// `code_challenge`; its method is always `S256`.
@@ -238,23 +239,33 @@ fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
     }
 }
 
-/// Runs the pipeline.
+/// RFC 8707 §2. Anybody can send an authorization request in a client's name, so where an API is named all that can
+/// be wrong with it is one answer: else these would tell which APIs there are and who may use them.
+fn resolve(params: &Params, reach: &Reach) -> Result<resource::Resolved, Refusal> {
+    let scope = Scope::parse(params.get("scope").unwrap_or("")).map_err(|_| Refusal::ScopeMalformed)?;
+    let resource = params.get("resource");
+    resource::resolve(&scope, resource, reach, SubjectType::User)
+        .map_err(|refusal| if resource.is_some() { Refusal::ResourceOrScopeInvalid } else { refusal })
+}
+
+/// Runs the pipeline, and resolves scope and resource with what the client reaches.
 ///
 /// # Errors
 /// The first [`Refusal`], to be redirected to the client.
-pub fn check(params: &Params, known: &KnownClient) -> Result<CheckedAsk, Refusal> {
+pub fn check(params: &Params, known: &KnownClient, reach: &Reach) -> Result<CheckedAsk, Refusal> {
     for (_, rule) in PIPELINE {
         rule(params, known)?;
     }
     let challenge = CodeChallenge::parse(params.get("code_challenge"), params.get("code_challenge_method"))
         .map_err(|_| Refusal::CodeChallengeMalformed)?;
-    let scope = Scope::parse(params.get("scope").unwrap_or("")).map_err(|_| Refusal::ScopeMalformed)?;
+    let resolved = resolve(params, reach)?;
     Ok(CheckedAsk {
         redirect_uri: known.redirect_uri.clone(),
         redirect_uri_sent: params.get("redirect_uri").map(str::to_owned),
         response_mode: known.response_mode,
         state: known.state.clone(),
-        scope: scope.filtered(|s| KNOWN_SCOPES.contains(&s)).to_string(),
+        scope: resolved.scope.to_string(),
+        resource: resolved.resource,
         nonce: params.get("nonce").map(str::to_owned),
         code_challenge: challenge.map(|c| c.as_str().to_owned()),
         prompt: params.get("prompt").unwrap_or("").to_owned(),
@@ -272,6 +283,7 @@ pub fn is_silent(ask: &CheckedAsk) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::decide::resource::tests::{FILES, reach};
     use proto::time::UnixTime;
 
     pub(crate) fn client() -> Client {
@@ -288,7 +300,7 @@ pub(crate) mod tests {
         let params = Params::parse(query).unwrap();
         let policy = Policy { allow_insecure_callback_urls: false };
         let known = known_client(&params, Some(client), policy)?;
-        check(&params, &known)
+        check(&params, &known, &reach())
     }
 
     const GOOD: &str = "client_id=app&redirect_uri=https://app.example/cb&response_type=code&scope=openid";
@@ -299,6 +311,22 @@ pub(crate) mod tests {
         assert_eq!(ask.scope, "openid email");
         assert_eq!((ask.state.as_deref(), ask.nonce.as_deref()), (Some("x"), Some("n")));
         assert_eq!(ask.redirect_uri_sent.as_deref(), Some("https://app.example/cb"));
+    }
+
+    #[test]
+    fn an_api_is_asked_for_by_its_address() {
+        let run = |more: &str| ask(client(), &format!("{GOOD}{more}")).map(|a| (a.scope, a.resource));
+        let good = run(&format!("%20read&resource={FILES}/"));
+        assert_eq!(good, Ok(("openid read".into(), Some(FILES.into()))));
+        for bad in [
+            "&resource=https://hidden.example",
+            "&resource=https://nowhere.example",
+            "&resource=nonsense",
+            "%20send&resource=https://files.example",
+        ] {
+            assert_eq!(run(bad), Err(Refusal::ResourceOrScopeInvalid), "{bad}");
+        }
+        assert_eq!(run("%20read"), Err(Refusal::ScopeNotOfResource));
     }
 
     #[test]

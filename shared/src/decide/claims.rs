@@ -3,7 +3,6 @@
 use crate::db::Rows;
 use crate::ports::DbError;
 use crate::store::user::User;
-use proto::oauth::scope::Scope;
 use proto::oidc::claims::{CustomClaim, Person, merge_custom};
 
 /// The person's groups, and whether one of them is allowed by the client.
@@ -49,16 +48,6 @@ pub fn person(user: &User, groups: Groups, custom: &Rows) -> Result<Person, DbEr
         groups: groups.names,
         custom: merge_custom(&own, &of_groups),
     })
-}
-
-/// `aud` of an access token: the client, and this server too if userinfo may be asked with it.
-#[must_use]
-pub fn access_token_audience(client_id: &str, issuer: &str, scope: &Scope) -> Vec<String> {
-    let mut audience = vec![client_id.to_owned()];
-    if scope.has_identity() {
-        audience.push(issuer.to_owned());
-    }
-    audience
 }
 
 /// `jti` of an access token. It names the grant, so that revoking the grant ends the token here.

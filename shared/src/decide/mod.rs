@@ -8,4 +8,5 @@ pub mod client_auth;
 pub mod code;
 pub mod prompt;
 pub mod refresh;
+pub mod resource;
 pub mod session;

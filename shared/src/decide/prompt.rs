@@ -2,6 +2,7 @@
 //! (OpenID Connect Core §3.1.2.3, §3.1.2.4).
 
 use super::authorize::CheckedAsk;
+use super::resource::consent_keys;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::consent::Consent;
@@ -105,7 +106,7 @@ fn is_covered(ask: &CheckedAsk, given: Option<&Consent>) -> bool {
     given.is_some_and(|given| {
         let host = ask.redirect_host();
         given.redirect_hosts.contains(&host)
-            && ask.scope().iter().all(|scope| given.scope.iter().any(|g| g == scope))
+            && consent_keys(&ask.scope(), ask.resource.as_deref()).iter().all(|key| given.scope.contains(key))
     })
 }
 
@@ -161,6 +162,7 @@ mod tests {
             response_mode: ResponseMode::Query,
             state: None,
             scope: "openid email".into(),
+            resource: None,
             nonce: None,
             code_challenge: None,
             prompt: prompt.into(),
@@ -253,6 +255,28 @@ mod tests {
                 now: UnixTime(1000),
             };
             assert_eq!(next(&facts), Ok(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn consent_to_a_scope_is_none_to_the_same_word_at_an_api() {
+        let at = |resource: Option<&str>, scope: &str| CheckedAsk {
+            resource: resource.map(str::to_owned),
+            scope: scope.into(),
+            ..ask("", None)
+        };
+        let bare = given("openid read");
+        let files = given("openid https://files.example\u{1f}read https://files.example\u{1f}");
+        let table = [
+            (at(Some("https://files.example"), "openid read"), &bare, false),
+            (at(Some("https://files.example"), "openid read"), &files, true),
+            (at(Some("https://files.example"), "openid"), &files, true),
+            (at(Some("https://files.example"), "openid write"), &files, false),
+            (at(Some("urn:mail"), "openid read"), &files, false),
+            (at(None, "openid"), &files, true),
+        ];
+        for (ask, given, want) in table {
+            assert_eq!(is_covered(&ask, Some(given)), want, "{ask:?}");
         }
     }
 

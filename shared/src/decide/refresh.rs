@@ -1,10 +1,10 @@
 //! Using a refresh token (RFC 6749 §6) with rotation (RFC 9700 §4.14.2).
 
-use super::authorize::KNOWN_SCOPES;
+use super::resource::Reach;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::grant::{Grant, RefreshState, RefreshToken};
-use proto::oauth::scope::Scope;
+use proto::oauth::scope::{STANDARD, Scope};
 use proto::time::UnixTime;
 
 /// For how long after its use a token still gives its successor, in seconds: the answer may have been lost, or
@@ -64,12 +64,12 @@ pub fn turn(f: &Facts<'_>) -> Result<Turn, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::ScopeMalformed`] or [`Refusal::ScopeExceedsGrant`].
-pub fn narrowed(granted: &str, requested: Option<&str>) -> Result<Scope, Refusal> {
+pub fn narrowed(granted: &str, requested: Option<&str>, reach: &Reach) -> Result<Scope, Refusal> {
     let granted = Scope::parse(granted).map_err(|_| Refusal::ScopeMalformed)?;
     let Some(requested) = requested else { return Ok(granted) };
     // What the authorization request had dropped is dropped here too: clients repeat their whole scope.
     let requested = Scope::parse(requested).map_err(|_| Refusal::ScopeMalformed)?;
-    let requested = requested.filtered(|s| KNOWN_SCOPES.contains(&s));
+    let requested = requested.filtered(|s| STANDARD.contains(&s) || granted.contains(s) || reach.knows(s));
     if requested.is_subset(&granted) { Ok(requested) } else { Err(Refusal::ScopeExceedsGrant) }
 }
 
@@ -78,6 +78,7 @@ mod tests {
     use super::*;
     use crate::decide::authorize::tests::client;
     use crate::decide::code::tests::grant;
+    use crate::decide::resource::tests::reach;
 
     fn token(state: RefreshState) -> RefreshToken {
         RefreshToken { token_hash: "h".into(), state, expires_at: UnixTime(1000) }
@@ -120,10 +121,13 @@ mod tests {
     #[test]
     fn s16_scope_can_only_shrink() {
         let text = |s: Result<Scope, Refusal>| s.map(|s| s.to_string());
+        let narrowed = |granted, asked| narrowed(granted, asked, &reach());
         assert_eq!(text(narrowed("openid email", None)), Ok("openid email".into()));
         assert_eq!(text(narrowed("openid email", Some("openid"))), Ok("openid".into()));
         assert_eq!(text(narrowed("openid email", Some("openid email made-up"))), Ok("openid email".into()));
         assert_eq!(text(narrowed("openid", Some("openid email"))), Err(Refusal::ScopeExceedsGrant));
         assert_eq!(text(narrowed("openid", Some("open\"id"))), Err(Refusal::ScopeMalformed));
+        assert_eq!(text(narrowed("openid read", Some("read"))), Ok("read".into()));
+        assert_eq!(text(narrowed("openid read", Some("read write"))), Err(Refusal::ScopeExceedsGrant));
     }
 }

@@ -3,11 +3,13 @@
 use super::{grant, own_token, page_error, query_and_body, response, with_cookies};
 use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
 use crate::decide::prompt::{self, Facts, Next};
+use crate::decide::resource::{self, Reach, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
 use crate::pages::{Detail, DetailLabel, ErrorKind};
 use crate::refusal::Refusal;
+use crate::store::api;
 use crate::store::client::{self, Client};
 use crate::store::consent::{self, Consent};
 use crate::store::interaction::{self, Interaction};
@@ -33,6 +35,8 @@ pub struct Standing {
     pub consent: Option<Consent>,
     /// The interaction that the request waits in.
     pub interaction: Option<Interaction>,
+    /// What the client may ask for at APIs.
+    pub reach: Reach,
 }
 
 impl Standing {
@@ -77,13 +81,14 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     }
     let client_id = params.get("client_id").ok_or(Refusal::ClientIdMissing)?;
     let hash = http::session_hash(&cx, &req);
-    let [client, who, member, given] = load(
+    let [client, who, member, given, reach] = load(
         &*cx.host.db,
         [
             client::by_id(client_id),
             session::live(hash.as_deref(), cx.now),
             interaction::membership_of_client(client_id, hash.as_deref()),
             consent::of_session(hash.as_deref(), client_id),
+            api::reach(client_id, SubjectType::User, params.get("resource")),
         ],
     )
     .await?;
@@ -94,7 +99,8 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Ok(known) => known,
         Err(refusal) => return Ok(refuse(&cx, &req, refusal, &params, client.as_ref(), who.as_ref())),
     };
-    let mut ask = match authorize::check(&params, &known) {
+    let reach = api::read_reach(&reach)?;
+    let mut ask = match authorize::check(&params, &known, &reach) {
         Ok(ask) => ask,
         Err(refusal) => return response::send_error(&cx, &req, &known, refusal),
     };
@@ -112,6 +118,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         is_member: !member.is_empty(),
         consent: consent::read(&given)?,
         interaction: None,
+        reach,
     };
     go_on(&cx, &req, standing).await
 }
@@ -119,6 +126,11 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
 /// Goes on with a request after the person did something.
 async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
     let standing = interaction_standing(cx, req, id).await?;
+    // The person may have taken an hour; what the client may ask for can be less by now.
+    let asked = (&standing.ask.scope(), standing.ask.resource.as_deref());
+    if resource::still_granted(asked.0, asked.1, &standing.reach).is_err() {
+        return response::send_error(cx, req, &standing.known(), Refusal::ResourceOrScopeInvalid);
+    }
     go_on(cx, req, standing).await
 }
 
@@ -129,13 +141,14 @@ async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
 pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standing, Failure> {
     let browser = http::browser(cx, req)?;
     let hash = http::session_hash(cx, req);
-    let [found, who, member, given] = load(
+    let [found, who, member, given, reach] = load(
         &*cx.host.db,
         [
             interaction::with_client(id, cx.now),
             session::live(hash.as_deref(), cx.now),
             interaction::membership(id, hash.as_deref()),
             interaction::consent(id, hash.as_deref()),
+            api::reach_of_interaction(id),
         ],
     )
     .await?;
@@ -154,6 +167,7 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
         is_member: !member.is_empty(),
         consent: consent::read(&given)?,
         interaction: Some(interaction),
+        reach: api::read_reach(&reach)?,
     })
 }
 

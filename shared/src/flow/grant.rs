@@ -2,6 +2,7 @@
 
 use super::authorize::Standing;
 use super::response;
+use crate::decide::resource::consent_keys;
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp};
 use crate::pages::ErrorKind;
@@ -28,7 +29,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         user_id: Some(who.user.id.clone()),
         session_id: Some(who.session.id.clone()),
         scope: ask.scope.clone(),
-        resource: None,
+        resource: ask.resource.clone(),
         claims: None,
         auth_time: who.session.auth_time,
         amr: who.session.amr.clone(),
@@ -77,9 +78,9 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
 /// The consent never shrinks by using it.
 fn merged(standing: &Standing) -> Consent {
     let mut all = standing.consent.clone().unwrap_or_default();
-    for token in standing.ask.scope().iter() {
-        if !all.scope.iter().any(|a| a == token) {
-            all.scope.push(token.to_owned());
+    for key in consent_keys(&standing.ask.scope(), standing.ask.resource.as_deref()) {
+        if !all.scope.contains(&key) {
+            all.scope.push(key);
         }
     }
     let host = standing.ask.redirect_host();

@@ -3,10 +3,11 @@
 use super::authorize::{Standing, interaction_standing};
 use super::{body, frame, query, response};
 use crate::decide::prompt::Next;
+use crate::decide::resource::Api;
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::login::sign_in;
-use crate::pages::{self, ConsentPage, ErrorKind, SelectAccountPage};
+use crate::pages::{self, ConsentApi, ConsentPage, ErrorKind, SelectAccountPage};
 use crate::refusal::Refusal;
 use crate::store::session::{self, Who};
 use crate::store::{interaction, save};
@@ -48,7 +49,7 @@ fn select_account_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Res
     respond::page(StatusCode::OK, html, response::form_action(&standing.ask.redirect_uri))
 }
 
-fn consent_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
+fn consent_page<'a>(cx: &'a Cx, req: &'a Req, id: &'a str, standing: &'a Standing) -> Resp {
     let uri = RedirectUri::parse(&standing.ask.redirect_uri).ok();
     let host = uri.as_ref().and_then(|u| {
         u.url().host_str().map(|host| match u.url().port() {
@@ -57,6 +58,15 @@ fn consent_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
         })
     });
     let scope = standing.ask.scope();
+    let api = standing.ask.resource.as_deref().and_then(|r| standing.reach.api(r));
+    let shown = |api: &'a Api| ConsentApi {
+        name: &api.name,
+        permissions: scope
+            .iter()
+            .filter_map(|key| api.permission(key))
+            .map(|p| (p.name.as_str(), p.description.as_deref()))
+            .collect(),
+    };
     let html = pages::render(&ConsentPage {
         frame: frame(cx, req),
         client: &standing.client.name,
@@ -64,6 +74,7 @@ fn consent_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
         redirect_host: host.as_deref().unwrap_or(&standing.ask.redirect_uri),
         account: standing.who.as_ref().map_or("", |w| w.user.shown_name()),
         scopes: scope.iter().collect(),
+        api: api.map(shown),
         interaction: id,
     });
     respond::page(StatusCode::OK, html, response::form_action(&standing.ask.redirect_uri))

@@ -17,32 +17,43 @@ pub struct ConsentPage<'a> {
     pub redirect_host: &'a str,
     /// Who is signed in: name or username.
     pub account: &'a str,
-    /// Scopes asked for, by wire name.
+    /// Standard scopes asked for, by wire name.
     pub scopes: Vec<&'a str>,
+    /// The API that is asked for.
+    pub api: Option<ConsentApi<'a>>,
     /// Id of the interaction.
     pub interaction: &'a str,
 }
 
+/// An API and what an app asks for there.
+#[derive(Debug, Clone)]
+pub struct ConsentApi<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Name and description of each permission; none if only access as such is asked for.
+    pub permissions: Vec<(&'a str, Option<&'a str>)>,
+}
+
 /// A scope in plain words.
-struct Line<'a> {
-    title: &'a str,
-    text: &'a str,
+struct Line {
+    title: &'static str,
+    text: &'static str,
 }
 
 impl ConsentPage<'_> {
     /// The scopes worth a line; `openid` only says what this page says anyway.
-    fn lines(&self) -> Vec<Line<'_>> {
-        self.scopes.iter().filter(|s| **s != "openid").map(|s| line(self.frame.messages, s)).collect()
+    fn lines(&self) -> Vec<Line> {
+        self.scopes.iter().filter_map(|s| line(self.frame.messages, s)).collect()
     }
 }
 
-fn line<'a>(m: &'static Messages, scope: &'a str) -> Line<'a> {
+fn line(m: &'static Messages, scope: &str) -> Option<Line> {
     let (title, text) = match scope {
         "profile" => (m.scope_profile(), m.scope_profile_text()),
         "email" => (m.scope_email(), m.scope_email_text()),
         "groups" => (m.scope_groups(), m.scope_groups_text()),
         "offline_access" => (m.scope_offline_access(), m.scope_offline_access_text()),
-        other => (other, m.scope_other_text()),
+        _ => return None,
     };
-    Line { title, text }
+    Some(Line { title, text })
 }

@@ -20,7 +20,7 @@ mod text;
 
 pub use account::{AccountPage, AddPasskey, PasskeyKind, PasskeyLine};
 pub use assets::Asset;
-pub use consent::ConsentPage;
+pub use consent::{ConsentApi, ConsentPage};
 pub use error::{Detail, DetailLabel, ErrorKind, ErrorPage};
 pub use form_post::FormPostPage;
 pub use messages::{ALL as LANGUAGES, Messages, negotiate};

@@ -86,7 +86,11 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         description: Some(t.description),
         redirect_host: t.host,
         account: t.account,
-        scopes: vec!["openid", "profile", "email", "groups", "offline_access", t.field],
+        scopes: vec!["openid", "profile", "email", "groups", "offline_access"],
+        api: Some(ConsentApi {
+            name: t.client,
+            permissions: vec![(t.field, Some(t.description)), (t.passkey, None)],
+        }),
         interaction: t.field,
     };
     let key = PasskeyLine {
@@ -142,7 +146,15 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         ("consent", render(&consent)),
         (
             "consent-openid-only",
-            render(&ConsentPage { scopes: vec!["openid"], description: None, ..consent }),
+            render(&ConsentPage { scopes: vec!["openid"], description: None, api: None, ..consent.clone() }),
+        ),
+        (
+            "consent-api",
+            render(&ConsentPage {
+                scopes: vec![],
+                api: Some(ConsentApi { name: t.client, permissions: vec![] }),
+                ..consent
+            }),
         ),
         (
             "select-account",
@@ -375,6 +387,9 @@ fn consent_names_app_host_account_and_scopes_in_plain_words() {
         "Afterwards you go to <bdi>paperless.example.com</bdi>.",
         "Signed in as <bdi>Ada Lovelace</bdi>",
         "<strong><bdi>See your e-mail address</bdi></strong>",
+        "<h2 id=\"api\">At <bdi>Paperless</bdi>, <bdi>Paperless</bdi> will be able to</h2>",
+        "<li><strong><bdi>ada</bdi></strong><span class=\"hint\"><bdi>Scans and finds",
+        "<strong><bdi>iCloud Keychain</bdi></strong><span class=\"hint\">A permission that <bdi>Paperless</bdi> defines.",
         "name=\"action\" value=\"allow\"",
         "name=\"action\" value=\"deny\"",
         "name=\"interaction\" value=\"ada\"",

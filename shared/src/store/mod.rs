@@ -1,6 +1,7 @@
 //! One file per aggregate: its struct, its SQL, and functions that give statements and read rows.
 //! SQL stays in the common dialect of `migrations/README.md`.
 
+pub mod api;
 pub mod audit;
 pub mod challenge;
 pub mod client;

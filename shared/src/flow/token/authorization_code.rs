@@ -2,6 +2,7 @@
 
 use super::issue::{self, Basis, Nonce};
 use crate::decide::code::{self, Redemption};
+use crate::decide::resource::{self, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::flow::client::prove;
 use crate::http::{Cx, Req, Resp};
@@ -9,7 +10,7 @@ use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
 use crate::store::grant::{self, By, Grant};
-use crate::store::{client, load, save};
+use crate::store::{api, client, load, save};
 use proto::form::Params;
 use proto::hash::sha256_b64;
 use proto::oauth::client_auth::ClientCredentials;
@@ -28,7 +29,7 @@ pub(super) async fn exchange(
 ) -> Result<Resp, Failure> {
     let code_hash = sha256_b64(params.get("code").ok_or(Refusal::GrantMissing)?);
     let by = By::CodeHash(&code_hash);
-    let [client, secrets, stored, user, groups, custom] = load(
+    let [client, secrets, stored, user, groups, custom, reach] = load(
         &*cx.host.db,
         [
             client::by_id(credentials.id()),
@@ -37,6 +38,7 @@ pub(super) async fn exchange(
             grant::user(by),
             grant::groups(by),
             grant::custom_claims(by),
+            api::reach(credentials.id(), SubjectType::User, None),
         ],
     )
     .await?;
@@ -54,6 +56,8 @@ pub(super) async fn exchange(
     let person = super::person(&client, &user, &groups, &custom)?;
 
     let scope = Scope::parse(&grant.scope).map_err(|_| Fault::Bug("a stored scope does not parse"))?;
+    resource::same_resource(grant.resource.as_deref(), params.get("resource"))?;
+    resource::still_granted(&scope, grant.resource.as_deref(), &api::read_reach(&reach)?)?;
     let basis =
         Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated };
     let tokens = issue::tokens(cx, &basis).await?;

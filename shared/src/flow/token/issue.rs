@@ -1,6 +1,6 @@
 //! Making the tokens of a token response (RFC 6749 §5.1, RFC 9068, OpenID Connect Core §3.1.3.3).
 
-use crate::decide::claims;
+use crate::decide::{claims, resource};
 use crate::failure::Failure;
 use crate::http::{Cx, Resp, respond};
 use crate::keyring;
@@ -69,7 +69,12 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
     let access = AccessToken {
         subject: subject.clone(),
         client_id: basis.client.id.clone(),
-        audience: claims::access_token_audience(&basis.client.id, cx.issuer(), basis.scope),
+        audience: resource::audience(
+            basis.grant.resource.as_deref(),
+            &basis.client.id,
+            cx.issuer(),
+            basis.scope,
+        ),
         scope: basis.scope.clone(),
         jti: claims::access_token_id(&basis.grant.id, &cx.host.uuid()?),
         issued_at: cx.now,

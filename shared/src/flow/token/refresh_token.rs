@@ -5,6 +5,7 @@
 
 use super::issue::{self, Basis, Nonce};
 use crate::decide::refresh::{self, Facts, Turn};
+use crate::decide::resource::{self, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::flow::client::prove;
 use crate::http::{Cx, Req, Resp};
@@ -13,14 +14,15 @@ use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
 use crate::store::client::Client;
 use crate::store::grant::{self, By, Grant, RefreshState, RefreshToken};
-use crate::store::{client, load, save};
+use crate::store::{api, client, load, save};
 use proto::form::Params;
 use proto::hash::{self, sha256_b64};
 use proto::oauth::client_auth::ClientCredentials;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-/// Uses a refresh token. Everything it rests on is looked at again: client, person, groups, consent, grant.
+/// Uses a refresh token. Everything it rests on is looked at again: client, person, groups, consent, grant,
+/// and what the client may ask for at the API.
 ///
 /// # Errors
 /// The rule that was broken, or a fault.
@@ -33,7 +35,7 @@ pub(super) async fn exchange(
     let token = params.get("refresh_token").ok_or(Refusal::GrantMissing)?;
     let token_hash = sha256_b64(token);
     let by = By::RefreshHash(&token_hash);
-    let [client, secrets, stored, user, groups, custom, given] = load(
+    let [client, secrets, stored, user, groups, custom, given, reach] = load(
         &*cx.host.db,
         [
             client::by_id(credentials.id()),
@@ -43,6 +45,7 @@ pub(super) async fn exchange(
             grant::groups(by),
             grant::custom_claims(by),
             grant::consent(by),
+            api::reach(credentials.id(), SubjectType::User, None),
         ],
     )
     .await?;
@@ -57,7 +60,11 @@ pub(super) async fn exchange(
     };
     let (_, grant) = stored.ok_or(Refusal::RefreshTokenUnknown)?;
     let person = super::person(&client, &user, &groups, &custom)?;
-    let scope = refresh::narrowed(&grant.scope, params.get("scope"))?;
+    let reach = api::read_reach(&reach)?;
+    let granted = refresh::narrowed(&grant.scope, None, &reach)?;
+    resource::same_resource(grant.resource.as_deref(), params.get("resource"))?;
+    resource::still_granted(&granted, grant.resource.as_deref(), &reach)?;
+    let scope = refresh::narrowed(&grant.scope, params.get("scope"), &reach)?;
 
     let basis =
         Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted };
