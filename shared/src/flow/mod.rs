@@ -12,6 +12,7 @@ pub mod jwks;
 pub mod oauth_error;
 pub mod page_error;
 pub mod response;
+pub mod revocation;
 pub mod token;
 pub mod userinfo;
 

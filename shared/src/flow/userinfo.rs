@@ -7,8 +7,8 @@ use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
 use crate::refusal::Refusal;
 use crate::store::grant::{self, By};
-use crate::store::load;
 use crate::store::user::User;
+use crate::store::{load, revoked_token};
 use ::http::{StatusCode, header};
 use proto::form;
 use proto::jose::jwt::{Expiry, TokenType};
@@ -29,9 +29,20 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::TokenScopeInsufficient.into());
     }
     let by = By::Id(claims::grant_of(&token.jti).ok_or(Refusal::TokenInvalid)?);
-    let [found, user, groups, custom] =
-        load(&*cx.host.db, [grant::find(by), grant::user(by), grant::groups(by), grant::custom_claims(by)])
-            .await?;
+    let [given_back, found, user, groups, custom] = load(
+        &*cx.host.db,
+        [
+            revoked_token::find(&token.jti),
+            grant::find(by),
+            grant::user(by),
+            grant::groups(by),
+            grant::custom_claims(by),
+        ],
+    )
+    .await?;
+    if !given_back.is_empty() {
+        return Err(Refusal::TokenInvalid.into());
+    }
     // The token is as good as the grant behind it: sign-out, revocation and deletion end it here at once.
     grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
     let user = user.first().map(User::from_row).transpose()?;

@@ -22,6 +22,8 @@ pub enum Event {
     PasskeyCloneSuspected,
     /// A used refresh token or code came again; what was issued from it is revoked.
     TokenReuse,
+    /// An app gave back what it held.
+    TokenRevocation,
     /// Signed out.
     SignOut,
 }
@@ -36,6 +38,7 @@ impl Event {
             Self::PasskeyAdded => "PASSKEY_ADDED",
             Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
             Self::TokenReuse => "TOKEN_REUSE",
+            Self::TokenRevocation => "TOKEN_REVOCATION",
             Self::SignOut => "SIGN_OUT",
         }
     }

@@ -10,6 +10,7 @@ pub mod interaction;
 pub mod jti;
 pub mod origin;
 pub mod passkey;
+pub mod revoked_token;
 pub mod session;
 pub mod signing_key;
 pub mod user;

@@ -20,6 +20,7 @@ mod metadata;
 mod passkeys;
 mod prompts;
 mod refresh;
+mod revocation;
 mod round_trips;
 mod routes;
 mod sessions;

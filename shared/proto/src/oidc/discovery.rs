@@ -21,6 +21,10 @@ pub struct Discovery {
     pub userinfo_endpoint: String,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
+    /// Where clients give tokens back (RFC 7009).
+    pub revocation_endpoint: String,
+    /// As at the token endpoint.
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Where the public keys are.
     pub jwks_uri: String,
     /// Scopes that requests can have.
@@ -53,6 +57,9 @@ pub struct Discovery {
     pub request_uri_parameter_supported: bool,
 }
 
+/// How clients authenticate wherever they call themselves; see [`crate::oauth::ClientCredentials`].
+const CLIENT_AUTH_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+
 impl Discovery {
     /// The document of an issuer. `internal` is the address at which clients' servers reach us, the issuer
     /// itself if there is no other; both come without a trailing slash. `algs` are the algorithms of the keys
@@ -65,6 +72,8 @@ impl Discovery {
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            revocation_endpoint: format!("{internal}/api/oidc/revoke"),
+            revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             jwks_uri: format!("{internal}/.well-known/jwks.json"),
             scopes_supported: scope::STANDARD.to_vec(),
             claims_supported: claims::SUPPORTED.to_vec(),
@@ -73,7 +82,7 @@ impl Discovery {
             grant_types_supported: vec!["authorization_code", "refresh_token"],
             subject_types_supported: vec!["public"],
             id_token_signing_alg_values_supported: algs.to_vec(),
-            token_endpoint_auth_methods_supported: vec!["client_secret_basic", "client_secret_post", "none"],
+            token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             code_challenge_methods_supported: vec!["S256"],
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
             authorization_response_iss_parameter_supported: true,
@@ -100,6 +109,9 @@ mod tests {
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "revocation_endpoint": "http://id:1411/api/oidc/revoke",
+                "revocation_endpoint_auth_methods_supported":
+                    ["client_secret_basic", "client_secret_post", "none"],
                 "jwks_uri": "http://id:1411/.well-known/jwks.json",
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [
