@@ -16,6 +16,10 @@ async fn the_discovery_document() {
         "token_endpoint": "http://latchkey.internal:1411/api/oidc/token",
         "userinfo_endpoint": "http://latchkey.internal:1411/api/oidc/userinfo",
         "end_session_endpoint": "https://id.example.com/api/oidc/end-session",
+        "revocation_endpoint": "http://latchkey.internal:1411/api/oidc/revoke",
+        "revocation_endpoint_auth_methods_supported": [
+            "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
+        ],
         "jwks_uri": "http://latchkey.internal:1411/.well-known/jwks.json",
         "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
         "claims_supported": [
@@ -27,6 +31,9 @@ async fn the_discovery_document() {
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
+        "revocation_endpoint_auth_signing_alg_values_supported": [
+            "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
+        ],
         "token_endpoint_auth_methods_supported": [
             "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
         ],
