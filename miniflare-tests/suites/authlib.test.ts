@@ -1,50 +1,18 @@
 // Authlib in a Flask app, driven by the cookie-jar browser as a person would use it.
 import assert from 'node:assert/strict'
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { Browser, type Site } from '../harness/browser.ts'
-import { createClient, follow, setupAdmin, signedIn, type Person } from '../harness/flows.ts'
+import { withApp, type App } from '../harness/app.ts'
+import { Browser } from '../harness/browser.ts'
+import { follow, setupAdmin, signedIn, type Person } from '../harness/flows.ts'
 import { subject, test } from '../harness/test.ts'
 
 const op = subject()
-const dir = fileURLToPath(new URL('../clients/authlib/', import.meta.url))
+const APP: App = { folder: 'authlib', program: '.venv/bin/python', args: ['app.py'], callback: '/auth' }
 let admin: Person
 
-async function withApp(way: string, isPublic: boolean, body: (app: Site) => Promise<void>): Promise<void> {
-  await promisify(execFile)(`${dir}setup.sh`)
-  const port = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(address && typeof address === 'object' ? address.port : 0))
-    })
-  })
-  const url = `http://127.0.0.1:${port}`
-  const client = await createClient(admin.browser, { callbackURLs: [`${url}/auth`], isPublic })
-  const env = { PATH: process.env.PATH, ISSUER: op.url, CLIENT_ID: client.id, CLIENT_SECRET: client.secret, AUTH_METHOD: way, PORT: String(port) }
-  let log = ''
-  const child: ChildProcess = spawn(`${dir}.venv/bin/python`, [`${dir}app.py`], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  const site: Site = { url, peer: { host: '127.0.0.1', port, authority: `127.0.0.1:${port}` } }
-  try {
-    for (let i = 0; ; i++) {
-      if (await new Browser(site).get('/').then(() => true, () => false)) break
-      if (i > 200) throw new Error(`the app does not start:\n${log}`)
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-    await body(site)
-  } finally {
-    const end = new Promise((resolve) => child.on('exit', resolve))
-    child.kill()
-    await end
-  }
-}
-
-for (const [way, isPublic] of [['client_secret_basic', false], ['client_secret_post', false], ['none', true]] as const) {
+for (const way of ['client_secret_basic', 'client_secret_post', 'none']) {
   test(`Authlib signs a person in (${way})`, async () => {
     admin ??= await setupAdmin(op)
-    await withApp(way, isPublic, async (app) => {
+    await withApp(op, admin.browser, APP, way, async (app) => {
       const at = { app: new Browser(app), op: new Browser(op) }
       const start = await at.app.get((await at.app.get('/')).location)
       assert.equal(start.status, 302)
@@ -66,7 +34,7 @@ for (const [way, isPublic] of [['client_secret_basic', false], ['client_secret_p
 
 test('Authlib is told when the person says no', async () => {
   admin ??= await setupAdmin(op)
-  await withApp('client_secret_basic', false, async (app) => {
+  await withApp(op, admin.browser, APP, 'client_secret_basic', async (app) => {
     const at = { app: new Browser(app), op: new Browser(op) }
     const start = await at.app.get('/login')
     const away = await follow(at.op, await at.op.get(start.location), { authenticator: admin.authenticator, consent: 'deny' })

@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: files that are made from the code and checked in.
 
+use crate::integrations;
 use crate::native::{self, Hooks};
 use crate::tools;
 use std::process::Command;
@@ -19,7 +20,7 @@ pub(crate) fn write() -> Result<(), String> {
     let (test, variable) = OPENAPI;
     tools::run(tools::cargo(&["test", "--quiet", "--package", "shared", "--lib", test]).env(variable, "1"))?;
     for (path, text) in texts()? {
-        let file = tools::root().join(path);
+        let file = tools::root().join(&path);
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(|e| format!("{path}: {e}"))?;
         }
@@ -45,10 +46,11 @@ pub(crate) fn check() -> Result<(), String> {
     }
 }
 
-fn texts() -> Result<Vec<(&'static str, String)>, String> {
+fn texts() -> Result<Vec<(String, String)>, String> {
     let binary = native::build(Hooks::Absent)?;
-    GENERATED
-        .iter()
-        .map(|(path, args)| Ok((*path, tools::output(Command::new(&binary).args(*args))?)))
-        .collect()
+    let mut texts = integrations::pages()?;
+    for (path, args) in GENERATED {
+        texts.push(((*path).to_owned(), tools::output(Command::new(&binary).args(*args))?));
+    }
+    Ok(texts)
 }

@@ -8,6 +8,7 @@ mod debian;
 mod dependencies;
 mod docs;
 mod edge;
+mod integrations;
 #[cfg(test)]
 mod links;
 mod native;
