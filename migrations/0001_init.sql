@@ -234,6 +234,8 @@ CREATE INDEX grants_user_client ON grants (user_id, client_id);
 
 CREATE INDEX grants_client ON grants (client_id);
 
+CREATE INDEX grants_resource ON grants (resource) WHERE resource IS NOT NULL;
+
 CREATE INDEX grants_expiry ON grants (expires_at);
 
 CREATE TABLE authorization_codes (

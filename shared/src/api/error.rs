@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A broken rule of the JSON API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum ApiError {
     BodyTooLarge,
     /// Fields that break a rule.
     Validation(Vec<FieldError>),
+    /// Something that must be unique is taken: the name of the property.
+    AlreadyInUse(&'static str),
     /// The client id is taken.
     ClientIdTaken,
     /// The algorithm has a signing key already.
@@ -46,7 +49,7 @@ pub enum ApiError {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// JSON name of the field.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// Stable code: `required`, `too_long`, …
     pub code: &'static str,
     /// The rest of the sentence that begins with the field's name.
@@ -56,8 +59,8 @@ pub struct FieldError {
 impl FieldError {
     /// A field error.
     #[must_use]
-    pub fn new(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field, code, message: message.into() }
+    pub fn new(field: impl Into<Cow<'static, str>>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code, message: message.into() }
     }
 }
 
@@ -75,12 +78,13 @@ impl ApiError {
             Self::InvalidBody => (400, "invalid_request_body", "Request body is invalid".into()),
             Self::BodyTooLarge => (413, "request_too_large", "Request body is too large".into()),
             Self::Validation(fields) => {
-                let sentence = fields.first().map_or_else(String::new, |f| {
-                    let mut name = f.field.chars();
-                    let first = name.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-                    format!("{first}{} {}", name.as_str(), f.message)
-                });
+                let sentence = fields
+                    .first()
+                    .map_or_else(String::new, |f| capitalised(&format!("{} {}", f.field, f.message)));
                 (400, "validation_failed", sentence)
+            }
+            Self::AlreadyInUse(property) => {
+                (409, "already_in_use", capitalised(&format!("{property} is already in use")))
             }
             Self::ClientIdTaken => (409, "client_id_already_exists", "Client ID is already in use".into()),
             Self::SigningKeyExists => (
@@ -109,6 +113,7 @@ impl ApiError {
         let details = match self {
             Self::Validation(fields) => Some(json!({ "fields": fields })),
             Self::NotFound(what) => Some(json!({ "resource": what })),
+            Self::AlreadyInUse(property) => Some(json!({ "property": property })),
             _ => None,
         };
         if let (Some(details), Some(map)) = (details, body.as_object_mut()) {
@@ -116,4 +121,10 @@ impl ApiError {
         }
         body
     }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    let first = rest.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}", rest.as_str())
 }

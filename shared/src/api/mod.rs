@@ -1,5 +1,7 @@
 //! The JSON API, one folder or file per resource.
 
+pub mod api_access;
+pub mod apis;
 pub mod clients;
 pub mod error;
 pub mod json;

@@ -2,6 +2,10 @@
 //! `docs/openapi.json` and served from there, so that neither host carries the generator; the test below keeps
 //! the two equal.
 
+use super::api_access::ClientApiDto;
+use super::apis::{
+    ApiClientDto, ApiClientLine, ApiDto, ApiGrant, ApiInput, CimdAccessInput, PermissionsInput,
+};
 use super::clients::{ClientDto, ClientInput, ClientMetaDto, SecretDto, SecretInput};
 use super::error::FieldError;
 use super::paging::Pagination;
@@ -29,6 +33,14 @@ fn schemas() -> Map<String, Value> {
     add::<SecretDto>("Secret", &mut named);
     add::<SigningKeyInput>("SigningKeyInput", &mut named);
     add::<SigningKeyDto>("SigningKey", &mut named);
+    add::<ApiInput>("ApiInput", &mut named);
+    add::<PermissionsInput>("PermissionsInput", &mut named);
+    add::<CimdAccessInput>("CimdAccessInput", &mut named);
+    add::<ApiGrant>("ApiGrant", &mut named);
+    add::<ApiDto>("Api", &mut named);
+    add::<ApiClientLine>("ApiClientLine", &mut named);
+    add::<ApiClientDto>("ApiClient", &mut named);
+    add::<ClientApiDto>("ClientApi", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
@@ -36,17 +48,20 @@ fn schemas() -> Map<String, Value> {
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     all.insert("SecretList".into(), json!({ "type": "array", "items": reference("Secret") }));
     all.insert("SigningKeyList".into(), json!({ "type": "array", "items": reference("SigningKey") }));
-    all.insert(
-        "ClientPage".into(),
-        json!({
-            "type": "object",
-            "required": ["data", "pagination"],
-            "properties": {
-                "data": { "type": "array", "items": reference("Client") },
-                "pagination": reference("Pagination"),
-            },
-        }),
-    );
+    all.insert("ClientApiList".into(), json!({ "type": "array", "items": reference("ClientApi") }));
+    for name in ["Client", "Api", "ApiClient", "ApiClientLine"] {
+        all.insert(
+            format!("{name}Page"),
+            json!({
+                "type": "object",
+                "required": ["data", "pagination"],
+                "properties": {
+                    "data": { "type": "array", "items": reference(name) },
+                    "pagination": reference("Pagination"),
+                },
+            }),
+        );
+    }
     all.insert(
         "Error".into(),
         json!({

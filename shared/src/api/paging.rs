@@ -1,6 +1,9 @@
 //! Listings: `pagination[page]`, `pagination[limit]`, `sort[column]`, `sort[direction]`, `search`.
 
-use crate::http::Req;
+use crate::db::{Rows, Stmt};
+use crate::failure::Failure;
+use crate::http::{Cx, Req};
+use crate::store;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -63,6 +66,26 @@ impl Listing {
     #[must_use]
     pub const fn offset(&self) -> i64 {
         self.page.saturating_sub(1).saturating_mul(self.limit)
+    }
+
+    /// Loads a page. `stmts` gives the statements for an offset; the first of them counts all rows as `n`. A page
+    /// behind the last one is the last one, which costs a second load.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn load<const N: usize>(
+        &self,
+        cx: &Cx,
+        stmts: impl Fn(i64) -> [Stmt; N] + Send + Sync,
+    ) -> Result<([Rows; N], Pagination), Failure> {
+        let total = |rows: &[Rows; N]| rows.first().and_then(|r| r.first()).map_or(Ok(0), |row| row.int("n"));
+        let mut rows = store::load(&*cx.host.db, stmts(self.offset())).await?;
+        let mut window = self.window(total(&rows)?);
+        if window.offset != self.offset() {
+            rows = store::load(&*cx.host.db, stmts(window.offset)).await?;
+            window = self.window(total(&rows)?);
+        }
+        Ok((rows, window.pagination))
     }
 
     /// Where the page begins, once the number of rows is known. A page behind the last is the last.

@@ -2,7 +2,7 @@
 
 use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
-use crate::api::{clients, signing_keys, users};
+use crate::api::{api_access, apis, clients, signing_keys, users};
 use crate::failure::{Failure, Fault};
 use crate::flow::{
     authorize, discovery, end_session, health, interaction, jwks, revocation, token, userinfo,
@@ -410,6 +410,104 @@ pub static ROUTES: &[Route] = &[
             "/api/signing-keys/{kid}",
             "Takes a key and its tokens back",
             h!(signing_keys::revoke),
+        ),
+    ),
+    json(None, 200, Some("ApiPage"), admin(Verb::Get, "/api/apis", "Lists APIs", h!(apis::list))),
+    json(
+        Some("ApiInput"),
+        201,
+        Some("Api"),
+        admin(Verb::Post, "/api/apis", "Makes an API", h!(apis::create)),
+    ),
+    json(None, 200, Some("Api"), admin(Verb::Get, "/api/apis/{id}", "Shows an API", h!(apis::get))),
+    json(
+        Some("ApiInput"),
+        200,
+        Some("Api"),
+        admin(Verb::Put, "/api/apis/{id}", "Renames an API", h!(apis::update)),
+    ),
+    json(None, 204, None, admin(Verb::Delete, "/api/apis/{id}", "Removes an API", h!(apis::delete))),
+    json(
+        Some("PermissionsInput"),
+        200,
+        Some("Api"),
+        admin(
+            Verb::Put,
+            "/api/apis/{id}/permissions",
+            "Replaces an API's permissions",
+            h!(apis::replace_permissions),
+        ),
+    ),
+    json(
+        Some("CimdAccessInput"),
+        200,
+        Some("Api"),
+        admin(
+            Verb::Put,
+            "/api/apis/{id}/cimd-access",
+            "What clients known by a metadata document may do at an API",
+            h!(apis::cimd_access),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("ApiClientPage"),
+        admin(Verb::Get, "/api/apis/{id}/clients", "Lists clients of an API", h!(apis::clients)),
+    ),
+    json(
+        None,
+        200,
+        Some("ApiClientLinePage"),
+        admin(
+            Verb::Get,
+            "/api/apis/{id}/assignable-clients",
+            "Lists clients that may not use an API yet",
+            h!(apis::assignable),
+        ),
+    ),
+    json(
+        Some("ApiGrant"),
+        200,
+        Some("ApiGrant"),
+        admin(
+            Verb::Put,
+            "/api/apis/{id}/clients/{clientId}",
+            "Sets what a client may do at an API",
+            h!(apis::replace),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/apis/{id}/clients/{clientId}",
+            "Ends a client's access to an API",
+            h!(apis::remove),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("ClientApiList"),
+        admin(
+            Verb::Get,
+            "/api/api-access/{clientId}/apis",
+            "Lists APIs that a client may use",
+            h!(api_access::apis),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("ApiPage"),
+        admin(
+            Verb::Get,
+            "/api/api-access/{clientId}/assignable-apis",
+            "Lists APIs that a client may not use yet",
+            h!(api_access::assignable),
         ),
     ),
     Route {

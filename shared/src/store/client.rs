@@ -220,6 +220,19 @@ pub enum Order {
     CreatedDescending,
 }
 
+impl Order {
+    /// The order of a listing that sorts by `column`; by name unless it is another column that can be sorted by.
+    #[must_use]
+    pub fn of(column: Option<&str>, descending: bool) -> Self {
+        match (column, descending) {
+            (Some("createdAt"), false) => Self::CreatedAscending,
+            (Some("createdAt"), true) => Self::CreatedDescending,
+            (Some("name"), true) => Self::NameDescending,
+            _ => Self::NameAscending,
+        }
+    }
+}
+
 /// A listing statement in each order: the text before, the order, the text after.
 macro_rules! in_order {
     ($order:expr, $before:expr, $after:expr) => {
@@ -231,6 +244,7 @@ macro_rules! in_order {
         }
     };
 }
+pub(crate) use in_order;
 
 /// One page of clients that match the search, each with the number of its allowed groups.
 #[must_use]

@@ -354,9 +354,11 @@ mod tests {
         serde_json::from_value(body).unwrap()
     }
 
-    fn fields(result: Result<Client, ApiError>) -> Vec<(&'static str, &'static str)> {
+    fn fields(result: Result<Client, ApiError>) -> Vec<(String, &'static str)> {
         match result {
-            Err(ApiError::Validation(errors)) => errors.iter().map(|e| (e.field, e.code)).collect(),
+            Err(ApiError::Validation(errors)) => {
+                errors.into_iter().map(|e| (e.field.into_owned(), e.code)).collect()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -368,8 +370,9 @@ mod tests {
             "logoutCallbackURLs": ["no scheme"], "launchURL": "javascript:alert(1)", "accessTokenDurationMinutes": -1,
             "refreshTokenDurationMinutes": 525_601,
         });
+        let broken = fields(input(body).apply(Client::blank("a".into(), UnixTime(0))));
         assert_eq!(
-            fields(input(body).apply(Client::blank("a".into(), UnixTime(0)))),
+            broken.iter().map(|(field, code)| (field.as_str(), *code)).collect::<Vec<_>>(),
             [
                 ("name", "required"),
                 ("description", "too_long"),

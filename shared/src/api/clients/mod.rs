@@ -13,7 +13,6 @@ pub use subject_type::check_sector;
 use super::error::ApiError;
 use super::json;
 use super::paging::{Listing, Page};
-use crate::db::Rows;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::ports::{DbError, PrivateAddresses};
@@ -34,31 +33,15 @@ const NOT_FOUND: ApiError = ApiError::NotFound("OIDC client");
 pub async fn list(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let listing = Listing::read(&req);
     let pattern = listing.pattern();
-    let order = match (listing.sort.as_deref(), listing.descending) {
-        (Some("createdAt"), false) => Order::CreatedAscending,
-        (Some("createdAt"), true) => Order::CreatedDescending,
-        (Some("name"), true) => Order::NameDescending,
-        _ => Order::NameAscending,
+    let order = Order::of(listing.sort.as_deref(), listing.descending);
+    let stmts = |offset| {
+        [
+            client::count(&pattern),
+            client::page(&pattern, order, listing.limit, offset),
+            client::secrets_of_page(&pattern, order, listing.limit, offset),
+        ]
     };
-    let read = async |offset: i64| {
-        load(
-            &*cx.host.db,
-            [
-                client::count(&pattern),
-                client::page(&pattern, order, listing.limit, offset),
-                client::secrets_of_page(&pattern, order, listing.limit, offset),
-            ],
-        )
-        .await
-    };
-    let total = |rows: &Rows| rows.first().map_or(Ok(0), |row| row.int("n"));
-    let [mut count, mut rows, mut secrets] = read(listing.offset()).await?;
-    let mut window = listing.window(total(&count)?);
-    if window.offset != listing.offset() {
-        // A page behind the last one is the last one.
-        [count, rows, secrets] = read(window.offset).await?;
-        window = listing.window(total(&count)?);
-    }
+    let ([_, rows, secrets], pagination) = listing.load(&cx, stmts).await?;
     let mut by_client: BTreeMap<String, Vec<ClientSecret>> = BTreeMap::new();
     for row in &secrets {
         by_client.entry(row.text("client_id")?).or_default().push(ClientSecret::from_row(row)?);
@@ -71,7 +54,7 @@ pub async fn list(cx: Cx, req: Req) -> Result<Resp, Failure> {
             Ok(ClientDto::new(&client, &secrets, cx.now).with_group_count(row.int("groups")?))
         })
         .collect::<Result<Vec<_>, DbError>>()?;
-    Ok(respond::json(StatusCode::OK, &Page { data, pagination: window.pagination }))
+    Ok(respond::json(StatusCode::OK, &Page { data, pagination }))
 }
 
 async fn find(cx: &Cx, id: &str) -> Result<(Client, Vec<ClientSecret>), Failure> {
