@@ -31,7 +31,7 @@ test('discovery says exactly what is served', async () => {
     token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
   }
   for (const [field, value] of Object.entries(expected)) assert.deepEqual(d[field], value, field)
-  for (const claim of ['sub', 'given_name', 'family_name', 'name', 'display_name', 'email', 'email_verified', 'preferred_username', 'groups', 'auth_time', 'amr']) {
+  for (const claim of ['sub', 'given_name', 'family_name', 'name', 'display_name', 'email', 'email_verified', 'preferred_username', 'groups', 'locale', 'updated_at', 'auth_time', 'acr', 'amr']) {
     assert.ok(d.claims_supported.includes(claim), `claims_supported has ${claim}`)
   }
   for (const absent of ['introspection_endpoint', 'revocation_endpoint', 'registration_endpoint', 'device_authorization_endpoint', 'pushed_authorization_request_endpoint']) {

@@ -46,6 +46,8 @@ pub enum Refusal {
     PromptInvalid,
     /// `max_age` is not a non-negative integer.
     MaxAgeInvalid,
+    /// `claims` is not what OpenID Connect Core §5.5 describes.
+    ClaimsMalformed,
     /// `state` or `nonce` is longer than 1024 bytes or holds control characters.
     ParameterTooLong,
     /// `id_token_hint` is not one of our ID tokens.
@@ -212,6 +214,7 @@ impl Refusal {
             Self::MaxAgeInvalid => {
                 (E::InvalidRequest, "The 'max_age' parameter must be a non-negative integer.")
             }
+            Self::ClaimsMalformed => (E::InvalidRequest, "The 'claims' parameter is malformed."),
             Self::ParameterTooLong => (
                 E::InvalidRequest,
                 "The 'state' or 'nonce' parameter is too long or holds control characters.",

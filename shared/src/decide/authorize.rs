@@ -11,7 +11,8 @@ use proto::form::Params;
 use proto::oauth::pkce::{CodeChallenge, PkceError};
 use proto::oauth::prompt::{Prompt, Prompts};
 use proto::oauth::response_mode::ResponseMode;
-use proto::oauth::scope::Scope;
+use proto::oauth::scope::{OPENID, Scope};
+use proto::oidc::ClaimsRequest;
 use proto::uri::{self, RedirectUri};
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ pub struct KnownClient {
 }
 
 /// A request that broke no rule. It is stored while the person is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckedAsk {
     /// Where answers go.
     pub redirect_uri: String,
@@ -57,6 +58,9 @@ pub struct CheckedAsk {
     pub max_age: Option<i64>,
     /// Subject of the `id_token_hint`, filled in after its signature is verified.
     pub hint_sub: Option<String>,
+    /// `claims`; empty without `openid`.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
 }
 
 impl CheckedAsk {
@@ -71,6 +75,25 @@ impl CheckedAsk {
     #[must_use]
     pub fn scope(&self) -> Scope {
         Scope::parse(&self.scope).unwrap_or_default()
+    }
+
+    /// What the person has to agree to: the scopes asked for, and those that tell the claims asked for by name.
+    #[must_use]
+    pub fn consent_scope(&self) -> Scope {
+        self.scope().union(&Scope::of(&self.claims.scopes()))
+    }
+
+    /// The same as a consent remembers it.
+    #[must_use]
+    pub fn consent_keys(&self) -> Vec<String> {
+        resource::consent_keys(&self.consent_scope(), self.resource.as_deref())
+    }
+
+    /// Whether the client takes an answer about a person with this `sub`: neither a hint nor `claims` names
+    /// another.
+    #[must_use]
+    pub fn accepts_subject(&self, subject: &str) -> bool {
+        self.hint_sub.as_deref().is_none_or(|sub| sub == subject) && self.claims.accepts_subject(subject)
     }
 
     /// The host that answers go to, or the scheme of an app's own address: what a consent is bound to. Ports are
@@ -156,6 +179,7 @@ pub const PIPELINE: &[(&str, Check)] = &[
     ("code_challenge", check_code_challenge),
     ("prompt", check_prompt),
     ("max_age", check_max_age),
+    ("claims", check_claims),
     ("pushed request", check_pushed),
 ];
 
@@ -230,6 +254,16 @@ fn parse_max_age(params: &Params) -> Result<Option<i64>, Refusal> {
     text.parse().map(Some).map_err(|_| Refusal::MaxAgeInvalid)
 }
 
+/// OpenID Connect Core §5.5.
+fn check_claims(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    parse_claims(params).map(drop)
+}
+
+fn parse_claims(params: &Params) -> Result<ClaimsRequest, Refusal> {
+    let parsed = params.get("claims").map(ClaimsRequest::parse).transpose();
+    parsed.map(Option::unwrap_or_default).map_err(|_| Refusal::ClaimsMalformed)
+}
+
 /// RFC 9126 §5.
 fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
     if known.client.requires_pushed_authorization_requests {
@@ -259,6 +293,8 @@ pub fn check(params: &Params, known: &KnownClient, reach: &Reach) -> Result<Chec
     let challenge = CodeChallenge::parse(params.get("code_challenge"), params.get("code_challenge_method"))
         .map_err(|_| Refusal::CodeChallengeMalformed)?;
     let resolved = resolve(params, reach)?;
+    // Without `openid` it is no request of OpenID Connect, and nothing could tell the claims.
+    let openid = resolved.scope.contains(OPENID);
     Ok(CheckedAsk {
         redirect_uri: known.redirect_uri.clone(),
         redirect_uri_sent: params.get("redirect_uri").map(str::to_owned),
@@ -271,6 +307,7 @@ pub fn check(params: &Params, known: &KnownClient, reach: &Reach) -> Result<Chec
         prompt: params.get("prompt").unwrap_or("").to_owned(),
         max_age: parse_max_age(params)?,
         hint_sub: None,
+        claims: parse_claims(params).map(|claims| if openid { claims } else { ClaimsRequest::default() })?,
     })
 }
 
@@ -330,6 +367,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn claims_by_name_need_openid_and_widen_the_consent() {
+        let query = format!("{GOOD}&claims=%7B%22userinfo%22:%7B%22email%22:null,%22name%22:null%7D%7D");
+        let asked = ask(client(), &query).unwrap();
+        assert_eq!(
+            (asked.scope.as_str(), asked.consent_scope().to_string()),
+            ("openid", "openid profile email".into())
+        );
+        let oauth = ask(client(), &query.replace("scope=openid", "scope=email")).unwrap();
+        assert!(oauth.claims.is_empty());
+    }
+
+    #[test]
     fn each_rule_has_its_refusal() {
         let table = [
             ("&request=x", Refusal::RequestUnsupported),
@@ -338,6 +387,8 @@ pub(crate) mod tests {
             ("&response_mode=web_message", Refusal::ResponseModeUnsupported),
             ("&prompt=none%20login", Refusal::PromptInvalid),
             ("&prompt=later", Refusal::PromptInvalid),
+            ("&claims=%5B%5D", Refusal::ClaimsMalformed),
+            ("&claims=%7B%22userinfo%22:1%7D", Refusal::ClaimsMalformed),
             ("&max_age=-1", Refusal::MaxAgeInvalid),
             ("&max_age=%2B1", Refusal::MaxAgeInvalid),
             ("&max_age=99999999999999999999", Refusal::MaxAgeInvalid),

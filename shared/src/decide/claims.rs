@@ -2,7 +2,9 @@
 
 use crate::db::Rows;
 use crate::ports::DbError;
+use crate::store::grant::Grant;
 use crate::store::user::User;
+use proto::oidc::ClaimsRequest;
 use proto::oidc::claims::{CustomClaim, Person, merge_custom};
 
 /// The person's groups, and whether one of them is allowed by the client.
@@ -45,9 +47,22 @@ pub fn person(user: &User, groups: Groups, custom: &Rows) -> Result<Person, DbEr
         display_name: user.display_name.clone(),
         email: user.email.clone(),
         email_verified: user.email_verified,
+        locale: user.locale.clone(),
+        updated_at: user.updated_at,
         groups: groups.names,
         custom: merge_custom(&own, &of_groups),
     })
+}
+
+/// What was asked for by name when the grant was given (OpenID Connect Core §5.5).
+///
+/// # Errors
+/// [`DbError::Inconsistent`].
+pub fn requested(grant: &Grant) -> Result<ClaimsRequest, DbError> {
+    let stored = grant.claims.as_deref().map(serde_json::from_str::<ClaimsRequest>).transpose();
+    stored
+        .map(Option::unwrap_or_default)
+        .map_err(|_| DbError::Inconsistent { table: "grants", what: "claims do not parse".into() })
 }
 
 /// `jti` of an access token. It names the grant, so that revoking the grant ends the token here.

@@ -2,7 +2,6 @@
 //! (OpenID Connect Core §3.1.2.3, §3.1.2.4).
 
 use super::authorize::CheckedAsk;
-use super::resource::consent_keys;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::consent::Consent;
@@ -78,7 +77,7 @@ fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
 
 fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
     // The client means somebody else: whoever is signed in does not count.
-    if f.ask.hint_sub.as_deref().is_some_and(|sub| Some(sub) != f.subject) {
+    if f.subject.is_some_and(|sub| !f.ask.accepts_subject(sub)) {
         return true;
     }
     if authenticated_for_this(f, who) {
@@ -105,8 +104,7 @@ fn needs_consent(f: &Facts<'_>, who: &Who) -> bool {
 fn is_covered(ask: &CheckedAsk, given: Option<&Consent>) -> bool {
     given.is_some_and(|given| {
         let host = ask.redirect_host();
-        given.redirect_hosts.contains(&host)
-            && consent_keys(&ask.scope(), ask.resource.as_deref()).iter().all(|key| given.scope.contains(key))
+        given.redirect_hosts.contains(&host) && ask.consent_keys().iter().all(|key| given.scope.contains(key))
     })
 }
 
@@ -128,7 +126,6 @@ mod tests {
     use crate::decide::authorize::tests::client;
     use crate::store::session::Session;
     use crate::store::user::User;
-    use proto::oauth::response_mode::ResponseMode;
 
     fn who(auth_time: i64) -> Who {
         let session = Session {
@@ -151,6 +148,7 @@ mod tests {
             disabled: false,
             locale: None,
             ldap_id: None,
+            updated_at: UnixTime(0),
         };
         Who { session, user }
     }
@@ -158,16 +156,10 @@ mod tests {
     fn ask(prompt: &str, max_age: Option<i64>) -> CheckedAsk {
         CheckedAsk {
             redirect_uri: "https://app.example/cb".into(),
-            redirect_uri_sent: None,
-            response_mode: ResponseMode::Query,
-            state: None,
             scope: "openid email".into(),
-            resource: None,
-            nonce: None,
-            code_challenge: None,
             prompt: prompt.into(),
             max_age,
-            hint_sub: None,
+            ..CheckedAsk::default()
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::authorize::Standing;
 use super::response;
-use crate::decide::resource::consent_keys;
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp};
 use crate::pages::ErrorKind;
@@ -30,7 +29,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         session_id: Some(who.session.id.clone()),
         scope: ask.scope.clone(),
         resource: ask.resource.clone(),
-        claims: None,
+        claims: (!ask.claims.is_empty()).then(|| ask.claims.to_text()),
         auth_time: who.session.auth_time,
         amr: who.session.amr.clone(),
         acr: None,
@@ -78,7 +77,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
 /// The consent never shrinks by using it.
 fn merged(standing: &Standing) -> Consent {
     let mut all = standing.consent.clone().unwrap_or_default();
-    for key in consent_keys(&standing.ask.scope(), standing.ask.resource.as_deref()) {
+    for key in standing.ask.consent_keys() {
         if !all.scope.contains(&key) {
             all.scope.push(key);
         }

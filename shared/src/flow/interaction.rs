@@ -57,7 +57,7 @@ fn consent_page<'a>(cx: &'a Cx, req: &'a Req, id: &'a str, standing: &'a Standin
             None => host.to_owned(),
         })
     });
-    let scope = standing.ask.scope();
+    let scope = standing.ask.consent_scope();
     let api = standing.ask.resource.as_deref().and_then(|r| standing.reach.api(r));
     let shown = |api: &'a Api| ConsentApi {
         name: &api.name,

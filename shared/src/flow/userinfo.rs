@@ -47,7 +47,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::TokenInvalid.into());
     }
     // The token is as good as the grant behind it: sign-out, revocation and deletion end it here at once.
-    grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
+    let grant = grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
     let user = user.first().map(User::from_row).transpose()?;
     let user = user.filter(|u| !u.disabled).ok_or(Refusal::TokenInvalid)?;
     let client = Client::from_rows(&client)?.ok_or(Refusal::TokenInvalid)?;
@@ -57,8 +57,12 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::TokenInvalid.into());
     }
     let person = claims::person(&user, claims::groups(&groups)?, &custom)?;
-    let claims = told(&person, &Listener { subject: &subject, scope: &token.scope, app_url: cx.issuer() });
-    Ok(respond::json(StatusCode::OK, &claims))
+    let by_name = claims::requested(&grant)?.userinfo;
+    let told = told(
+        &person,
+        &Listener { subject: &subject, scope: &token.scope, claims: &by_name, app_url: cx.issuer() },
+    );
+    Ok(respond::json(StatusCode::OK, &told))
 }
 
 /// The token from the header, or from a form body (RFC 6750 §2.1, §2.2). The query is not looked at

@@ -99,6 +99,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         disabled: false,
         locale: None,
         ldap_id: None,
+        updated_at: cx.now,
     };
     let passkey = ceremony::to_passkey(&cx, &user, credential)?;
     let begin = begin::begin(&cx, &req, &user.id, &passkey.id, None)?;

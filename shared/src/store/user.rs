@@ -29,13 +29,15 @@ pub struct User {
     pub locale: Option<String>,
     /// Id in the LDAP directory.
     pub ldap_id: Option<String>,
+    /// When something about the account last changed.
+    pub updated_at: UnixTime,
 }
 
 /// The columns that [`User::from_row`] reads, for a `SELECT` from `users u`.
 macro_rules! user_columns {
     () => {
         "u.id AS user_id, u.username, u.email, u.email_verified, u.first_name, u.last_name, u.display_name, \
-         u.is_admin, u.disabled, u.locale, u.ldap_id"
+         u.is_admin, u.disabled, u.locale, u.ldap_id, u.updated_at AS user_updated_at"
     };
 }
 pub(crate) use user_columns;
@@ -58,6 +60,7 @@ impl User {
             disabled: row.flag("disabled")?,
             locale: row.opt_text("locale")?,
             ldap_id: row.opt_text("ldap_id")?,
+            updated_at: row.time("user_updated_at")?,
         })
     }
 

@@ -63,6 +63,7 @@ async fn s46_an_account_made_elsewhere_during_setup_wins() {
         disabled: false,
         locale: None,
         ldap_id: None,
+        updated_at: World::START,
     };
     let node = node(&w, vec![other.insert(w.host.clock.now())]);
     let twin = same(&browser, &node);

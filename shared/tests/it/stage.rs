@@ -246,6 +246,7 @@ impl<'w> Person<'w> {
             disabled: false,
             locale: None,
             ldap_id: None,
+            updated_at: w.host.clock.now(),
         };
         let mut key = SoftAuthenticator::new(seed);
         change(w, user.insert(w.host.clock.now())).await;

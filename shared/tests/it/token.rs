@@ -52,7 +52,7 @@ async fn the_token_response_and_its_tokens() {
         "at_hash": at_hash, "sid": cell(&w, "SELECT id FROM sessions").await,
         "given_name": "Ada", "family_name": "Lovelace", "name": "Ada Lovelace", "display_name": "Ada Lovelace",
         "preferred_username": "ada", "email": "ada@example.com", "email_verified": false,
-        "groups": ["photographers"],
+        "groups": ["photographers"], "updated_at": World::START.0,
         "picture": format!("{}/api/users/{}/profile-picture.png", World::APP_URL, ada.id),
     });
     assert_eq!(id, want);

@@ -35,7 +35,7 @@ async fn claims_go_by_scope() {
             json!({
                 "sub": ada.id, "given_name": "Ada", "family_name": "Lovelace", "name": "Ada Lovelace",
                 "display_name": "Ada Lovelace", "preferred_username": "ada", "picture": picture,
-                "shoe_size": 39, "motto": "per aspera",
+                "updated_at": World::START.0, "shoe_size": 39, "motto": "per aspera",
             }),
         ),
     ];

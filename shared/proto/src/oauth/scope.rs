@@ -60,6 +60,12 @@ impl Scope {
         Ok(scope)
     }
 
+    /// A set of the scopes that this module names.
+    #[must_use]
+    pub fn of(tokens: &[&'static str]) -> Self {
+        Self(tokens.iter().map(|t| (*t).to_owned()).collect())
+    }
+
     /// Whether `token` is in the set. Scopes are compared exactly, case included.
     #[must_use]
     pub fn contains(&self, token: &str) -> bool {

@@ -1,13 +1,15 @@
 //! What scopes tell a client about a person (OpenID Connect Core §5.1 and §5.4), the same in ID tokens and at
 //! the userinfo endpoint.
 
+use super::claims_request::Wanted;
 use crate::oauth::Scope;
 use crate::oauth::scope::{EMAIL, GROUPS, PROFILE};
+use crate::time::UnixTime;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Every claim that discovery lists.
-pub const SUPPORTED: [&str; 12] = [
+pub const SUPPORTED: [&str; 15] = [
     "sub",
     "given_name",
     "family_name",
@@ -18,7 +20,10 @@ pub const SUPPORTED: [&str; 12] = [
     "preferred_username",
     "picture",
     "groups",
+    "locale",
+    "updated_at",
     "auth_time",
+    "acr",
     "amr",
 ];
 
@@ -59,7 +64,7 @@ pub struct CustomClaim {
 }
 
 /// What is known about a person.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Person {
     /// The account's id, a UUID: the `sub` unless the client has identifiers of its own.
     pub id: String,
@@ -75,6 +80,10 @@ pub struct Person {
     pub email: Option<String>,
     /// Whether the address was proven.
     pub email_verified: bool,
+    /// Language tag the person chose, if they did.
+    pub locale: Option<String>,
+    /// When something about the account last changed.
+    pub updated_at: UnixTime,
     /// The names of the person's groups.
     pub groups: Vec<String>,
     /// The person's custom claims, as [`merge_custom`] gives them.
@@ -101,6 +110,8 @@ pub struct Listener<'a> {
     pub subject: &'a str,
     /// What was granted.
     pub scope: &'a Scope,
+    /// What was asked for by name in this place, see [`super::claims_request`].
+    pub claims: &'a BTreeMap<String, Wanted>,
     /// Our own address without a trailing slash; pictures live there.
     pub app_url: &'a str,
 }
@@ -108,7 +119,16 @@ pub struct Listener<'a> {
 /// The claims of `person` that a client is told, `sub` always.
 #[must_use]
 pub fn told(person: &Person, to: &Listener<'_>) -> Map<String, Value> {
-    let Listener { subject, scope, app_url } = *to;
+    let mut claims = for_scope(person, to.scope, to);
+    if !to.claims.is_empty() {
+        let all = for_scope(person, &Scope::of(&[PROFILE, EMAIL, GROUPS]), to);
+        let named = |name: &str| SUPPORTED.contains(&name) && to.claims.contains_key(name);
+        claims.extend(all.into_iter().filter(|(name, _)| named(name)));
+    }
+    claims
+}
+
+fn for_scope(person: &Person, scope: &Scope, to: &Listener<'_>) -> Map<String, Value> {
     let mut claims = Map::new();
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     if scope.contains(PROFILE) {
@@ -123,9 +143,13 @@ pub fn told(person: &Person, to: &Listener<'_>) -> Map<String, Value> {
         put("name", json!(person.full_name()));
         put("display_name", json!(person.display_name));
         put("preferred_username", json!(person.username));
+        if let Some(locale) = &person.locale {
+            put("locale", json!(locale));
+        }
+        put("updated_at", json!(person.updated_at));
         // The address names the account, which a client with identifiers of its own must not learn.
-        if subject == person.id {
-            put("picture", json!(format!("{app_url}/api/users/{}/profile-picture.png", person.id)));
+        if to.subject == person.id {
+            put("picture", json!(format!("{}/api/users/{}/profile-picture.png", to.app_url, person.id)));
         }
     }
     if let Some(email) = person.email.as_ref().filter(|_| scope.contains(EMAIL)) {
@@ -135,7 +159,7 @@ pub fn told(person: &Person, to: &Listener<'_>) -> Map<String, Value> {
     if scope.contains(GROUPS) {
         put("groups", json!(person.groups));
     }
-    put("sub", json!(subject));
+    put("sub", json!(to.subject));
     claims
 }
 
@@ -165,6 +189,8 @@ mod tests {
             display_name: "Countess".into(),
             email: Some("ada@example.com".into()),
             email_verified: true,
+            locale: Some("de".into()),
+            updated_at: UnixTime(1000),
             groups: vec!["admins".into(), "dev".into()],
             custom: [
                 ("level", "7"),
@@ -180,7 +206,8 @@ mod tests {
 
     fn told_as(person: &Person, subject: &str, scope: &str) -> Value {
         let scope = Scope::parse(scope).unwrap();
-        let to = Listener { subject, scope: &scope, app_url: "https://id.example" };
+        let none = BTreeMap::new();
+        let to = Listener { subject, scope: &scope, claims: &none, app_url: "https://id.example" };
         Value::Object(super::told(person, &to))
     }
 
@@ -202,6 +229,7 @@ mod tests {
             "sub": "u1", "given_name": "Ada", "family_name": "Lovelace", "name": "Ada Lovelace",
             "display_name": "Countess", "preferred_username": "ada",
             "picture": "https://id.example/api/users/u1/profile-picture.png",
+            "locale": "de", "updated_at": 1000,
             "level": 7, "tags": ["a"], "motto": "so it be",
         });
         for (scope, expected) in [
@@ -213,6 +241,28 @@ mod tests {
         ] {
             assert_eq!(told(&ada(), scope), expected, "{scope}");
         }
+    }
+
+    #[test]
+    fn claims_are_told_one_by_one_too() {
+        let by_name = |scope: &str, names: &[&str]| {
+            let scope = Scope::parse(scope).unwrap();
+            let claims = names.iter().map(|n| ((*n).to_owned(), Wanted::default())).collect();
+            let to =
+                Listener { subject: "u1", scope: &scope, claims: &claims, app_url: "https://id.example" };
+            Value::Object(super::told(&ada(), &to))
+        };
+        assert_eq!(by_name("", &["email"]), json!({"sub": "u1", "email": "ada@example.com"}));
+        let more = json!({"sub": "u1", "groups": ["admins", "dev"], "name": "Ada Lovelace"});
+        assert_eq!(by_name("groups", &["name", "sub", "auth_time"]), more);
+        // custom claims have no name that could be asked for
+        assert_eq!(by_name("", &["level", "iss", "motto"]), json!({"sub": "u1"}));
+        let person = Person { email: None, locale: None, ..ada() };
+        let scope = Scope::default();
+        let claims =
+            [("email".to_owned(), Wanted::default()), ("locale".to_owned(), Wanted::default())].into();
+        let to = Listener { subject: "u1", scope: &scope, claims: &claims, app_url: "" };
+        assert_eq!(Value::Object(super::told(&person, &to)), json!({"sub": "u1"}));
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Discovery {
             code_challenge_methods_supported: vec!["S256"],
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
             authorization_response_iss_parameter_supported: true,
-            claims_parameter_supported: false,
+            claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
         }
@@ -127,7 +127,7 @@ mod tests {
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [
                     "sub", "given_name", "family_name", "name", "display_name", "email", "email_verified",
-                    "preferred_username", "picture", "groups", "auth_time", "amr"
+                    "preferred_username", "picture", "groups", "locale", "updated_at", "auth_time", "acr", "amr"
                 ],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "fragment", "form_post"],
@@ -143,7 +143,7 @@ mod tests {
                 "code_challenge_methods_supported": ["S256"],
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,
-                "claims_parameter_supported": false,
+                "claims_parameter_supported": true,
                 "request_parameter_supported": false,
                 "request_uri_parameter_supported": false,
             })

@@ -2,11 +2,13 @@
 
 pub mod access_token;
 pub mod claims;
+pub mod claims_request;
 pub mod discovery;
 pub mod id_token;
 pub mod subject;
 
 pub use access_token::AccessToken;
 pub use claims::Person;
+pub use claims_request::ClaimsRequest;
 pub use discovery::Discovery;
 pub use id_token::IdToken;

@@ -101,7 +101,12 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             at_hash: Some(half_hash(key.row.alg, &access_token)),
             person: told(
                 basis.person,
-                &Listener { subject: &subject, scope: basis.scope, app_url: cx.issuer() },
+                &Listener {
+                    subject: &subject,
+                    scope: basis.scope,
+                    claims: &claims::requested(basis.grant)?.id_token,
+                    app_url: cx.issuer(),
+                },
             ),
         };
         Some(keyring::sign(&cx.host, &key, TokenType::IdToken, &id.claims()).await?)
