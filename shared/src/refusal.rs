@@ -112,6 +112,8 @@ pub enum Refusal {
     GrantTypeMissing,
     /// `grant_type` is not served.
     GrantTypeUnsupported,
+    /// The grant is not among those that the client registered (RFC 7591 §2 `grant_types`).
+    GrantTypeNotRegistered,
     /// `code` or `refresh_token` is missing.
     GrantMissing,
     /// There is no such code.
@@ -261,6 +263,9 @@ impl Refusal {
             Self::ClientPending => (E::UnauthorizedClient, "The client has not been approved yet."),
             Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),
             Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
+            Self::GrantTypeNotRegistered => {
+                (E::UnauthorizedClient, "The client is not registered for this grant type.")
+            }
             Self::GrantTypeUnsupported => (E::UnsupportedGrantType, "The grant type is not supported."),
             Self::GrantMissing => (E::InvalidRequest, "The 'code' or 'refresh_token' parameter is missing."),
             Self::CodeUnknown | Self::CodeOfOtherClient | Self::CodeExpired | Self::CodeAlreadyUsed => {

@@ -47,3 +47,11 @@ pub async fn prove(
     };
     if client.is_pending { Err(Refusal::ClientPending.into()) } else { Ok(client) }
 }
+
+/// Whether a client may use a grant (RFC 7591 §2 `grant_types`).
+///
+/// # Errors
+/// [`Refusal::GrantTypeNotRegistered`].
+pub fn may_use(client: &Client, grant_type: &str) -> Result<(), Refusal> {
+    if client.metadata.allows_grant_type(grant_type) { Ok(()) } else { Err(Refusal::GrantTypeNotRegistered) }
+}

@@ -1,9 +1,8 @@
 //! Clients as the API reads and shows them, and the rules their fields keep.
 
-use super::subject_type;
+use super::metadata;
 use crate::api::error::{ApiError, FieldError};
 use crate::store::client::{Client, ClientSecret};
-
 use crate::store::federated_identity::FederatedIdentity;
 use crate::text::nfc;
 use proto::oauth::ClientMetadata;
@@ -139,8 +138,8 @@ impl ClientInput {
         }
         check_patterns(&mut errors, "callbackURLs", &self.callback_urls);
         check_patterns(&mut errors, "logoutCallbackURLs", &self.logout_callback_urls);
-        let metadata = self.metadata.unwrap_or_else(|| before.metadata.clone());
-        subject_type::check(&mut errors, &metadata, &self.callback_urls);
+        let identities = self.credentials.unwrap_or_default().federated_identities;
+        metadata::check_identities(&mut errors, &identities);
         let launch_url = self.launch_url.filter(|u| !u.is_empty());
         if launch_url.as_deref().is_some_and(|u| !is_web_address(u)) {
             errors.push(FieldError::new("launchURL", "invalid_format", "must be a valid URL"));
@@ -155,13 +154,9 @@ impl ClientInput {
         };
         let access = minutes("accessTokenDurationMinutes", self.access_token_duration_minutes, 60);
         let refresh = minutes("refreshTokenDurationMinutes", self.refresh_token_duration_minutes, 43_200);
-        if !errors.is_empty() {
-            return Err(ApiError::Validation(errors));
-        }
-        let identities = self.credentials.unwrap_or_default().federated_identities;
         // RFC 9700 §2.1.1: public clients always use PKCE.
         let pkce_enabled = self.pkce_enabled || self.is_public;
-        Ok(Client {
+        let client = Client {
             name: nfc(&self.name),
             description: nfc(&self.description),
             callback_urls: self.callback_urls,
@@ -175,11 +170,13 @@ impl ClientInput {
             is_group_restricted: self.is_group_restricted,
             launch_url,
             federated_identities: serde_json::to_string(&identities).unwrap_or_else(|_| "[]".to_owned()),
-            metadata,
+            metadata: self.metadata.unwrap_or_else(|| before.metadata.clone()),
             access_token_duration_minutes: access,
             refresh_token_duration_minutes: refresh,
             ..before
-        })
+        };
+        metadata::check(&mut errors, &client);
+        if errors.is_empty() { Ok(client) } else { Err(ApiError::Validation(errors)) }
     }
 }
 

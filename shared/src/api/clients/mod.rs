@@ -2,6 +2,7 @@
 
 pub mod create;
 mod dto;
+pub(crate) mod metadata;
 mod secrets;
 mod subject_type;
 
