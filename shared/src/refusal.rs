@@ -90,6 +90,10 @@ pub enum Refusal {
     ClientAuthMalformed,
     /// The client is registered for another method of authentication (RFC 7591 §2 `token_endpoint_auth_method`).
     ClientAuthMethodNotRegistered,
+    /// The metadata document that a `client_id` is the address of cannot be had or breaks a rule.
+    ClientDocumentUnavailable,
+    /// The metadata document has changed so that people have to be asked again.
+    ClientDocumentChanged,
     /// An admin has yet to approve the client.
     ClientPending,
     /// The assertion is no JWT, of another type, or has a malformed claim (RFC 7523 §3).
@@ -259,6 +263,12 @@ impl Refusal {
             ),
             Self::AssertionReplayed => {
                 (E::InvalidClient, "The client assertion has no 'jti', or it was used before.")
+            }
+            Self::ClientDocumentUnavailable => {
+                (E::InvalidClient, "The client metadata document could not be resolved.")
+            }
+            Self::ClientDocumentChanged => {
+                (E::InvalidClient, "The client metadata document has changed. Send the request again.")
             }
             Self::ClientPending => (E::UnauthorizedClient, "The client has not been approved yet."),
             Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),

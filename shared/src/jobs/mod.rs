@@ -4,7 +4,7 @@ use crate::host::Host;
 use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
-use crate::store::{challenge, grant, interaction, jti, remote_document, session};
+use crate::store::{challenge, client, grant, interaction, jti, remote_document, session};
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
@@ -23,6 +23,7 @@ pub async fn tick(host: &Host) -> Result<(), DbError> {
         session::sweep,
         jti::sweep,
         remote_document::sweep,
+        client::sweep,
     ] {
         for _ in 0..ROUNDS {
             if host.db.query(sweep(now)).await?.is_empty() {

@@ -9,6 +9,7 @@
 
 mod assertions;
 mod authorize;
+mod cimd;
 mod clients_api;
 mod end_session;
 mod garbage;

@@ -2,6 +2,7 @@
 
 use super::metadata;
 use crate::api::error::{ApiError, FieldError};
+use crate::decide::cimd::CIMD;
 use crate::store::client::{Client, ClientSecret};
 use crate::store::federated_identity::FederatedIdentity;
 use crate::text::nfc;
@@ -130,6 +131,27 @@ impl ClientInput {
     /// # Errors
     /// [`ApiError::Validation`] with every field that breaks a rule.
     pub fn apply(self, before: Client) -> Result<Client, ApiError> {
+        if before.client_type == CIMD {
+            return self.replaced_by_document(&before).apply_all(before);
+        }
+        self.apply_all(before)
+    }
+
+    /// What a metadata document says is not for an admin to change.
+    fn replaced_by_document(self, before: &Client) -> Self {
+        Self {
+            name: before.name.clone(),
+            callback_urls: before.callback_urls.clone(),
+            logout_callback_urls: before.logout_callback_urls.clone(),
+            is_public: before.is_public,
+            pkce_enabled: before.pkce_enabled,
+            credentials: None,
+            metadata: None,
+            ..self
+        }
+    }
+
+    fn apply_all(self, before: Client) -> Result<Client, ApiError> {
         let mut errors = Vec::new();
         check_length(&mut errors, "name", &self.name, 50);
         check_length(&mut errors, "description", &self.description, 150);
