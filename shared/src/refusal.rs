@@ -92,6 +92,10 @@ pub enum Refusal {
     ClientAuthMalformed,
     /// The client is registered for another method of authentication (RFC 7591 §2 `token_endpoint_auth_method`).
     ClientAuthMethodNotRegistered,
+    /// The metadata document that a `client_id` is the address of cannot be had or breaks a rule.
+    ClientDocumentUnavailable,
+    /// The metadata document has changed so that people have to be asked again.
+    ClientDocumentChanged,
     /// An admin has yet to approve the client.
     ClientPending,
     /// The assertion is no JWT, of another type, or has a malformed claim (RFC 7523 §3).
@@ -114,6 +118,8 @@ pub enum Refusal {
     GrantTypeMissing,
     /// `grant_type` is not served.
     GrantTypeUnsupported,
+    /// The grant is not among those that the client registered (RFC 7591 §2 `grant_types`).
+    GrantTypeNotRegistered,
     /// `code` or `refresh_token` is missing.
     GrantMissing,
     /// There is no such code.
@@ -267,9 +273,18 @@ impl Refusal {
             Self::AssertionReplayed => {
                 (E::InvalidClient, "The client assertion has no 'jti', or it was used before.")
             }
+            Self::ClientDocumentUnavailable => {
+                (E::InvalidClient, "The client metadata document could not be resolved.")
+            }
+            Self::ClientDocumentChanged => {
+                (E::InvalidClient, "The client metadata document has changed. Send the request again.")
+            }
             Self::ClientPending => (E::UnauthorizedClient, "The client has not been approved yet."),
             Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),
             Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
+            Self::GrantTypeNotRegistered => {
+                (E::UnauthorizedClient, "The client is not registered for this grant type.")
+            }
             Self::GrantTypeUnsupported => (E::UnsupportedGrantType, "The grant type is not supported."),
             Self::GrantMissing => (E::InvalidRequest, "The 'code' or 'refresh_token' parameter is missing."),
             Self::CodeUnknown | Self::CodeOfOtherClient | Self::CodeExpired | Self::CodeAlreadyUsed => {

@@ -2,6 +2,7 @@
 //! Documentation (`docs/SETTINGS.md`), hosts and errors all read this table.
 
 use proto::secret::Secret;
+use proto::uri::CallbackPattern;
 use std::net::IpAddr;
 use url::Url;
 
@@ -124,6 +125,12 @@ pub const SETTINGS: &[Setting] = &[
         "true",
         "true or false",
         "Whether apps may be called back over http:// at other addresses than this machine's.",
+    ),
+    row(
+        "CIMD_URL_ALLOWLIST",
+        "",
+        "callback URL patterns, as a JSON array or separated by commas; empty means none",
+        "Addresses of client metadata documents that are let in: apps whose client_id is such an address need no registration.",
     ),
     row("LOG_LEVEL", "info", "one of debug, info, warn, error", "How much is logged."),
     native(row("LOG_JSON", "false", "true or false", "Whether log lines are JSON objects.")),
@@ -250,6 +257,8 @@ pub struct Settings {
     pub disable_rate_limiting: bool,
     /// `ALLOW_INSECURE_CALLBACK_URLS`.
     pub allow_insecure_callback_urls: bool,
+    /// `CIMD_URL_ALLOWLIST`.
+    pub cimd_url_allowlist: Vec<CallbackPattern>,
     /// `LOG_LEVEL`.
     pub log_level: String,
     /// `LOG_JSON`.
@@ -312,6 +321,7 @@ impl Settings {
             dpop_nonce_required: r.read("DPOP_NONCE_REQUIRED", false, parse_bool),
             disable_rate_limiting: r.read("DISABLE_RATE_LIMITING", false, parse_bool),
             allow_insecure_callback_urls: r.read("ALLOW_INSECURE_CALLBACK_URLS", true, parse_bool),
+            cimd_url_allowlist: r.read("CIMD_URL_ALLOWLIST", Vec::new(), parse_patterns),
             log_level: r.read("LOG_LEVEL", String::new(), |v| {
                 let v = v.trim().to_lowercase();
                 ["debug", "info", "warn", "error"].contains(&v.as_str()).then_some(v)
@@ -335,6 +345,15 @@ fn parse_bool(v: &str) -> Option<bool> {
         "false" | "0" | "f" => Some(false),
         _ => None,
     }
+}
+
+fn parse_patterns(v: &str) -> Option<Vec<CallbackPattern>> {
+    let texts: Vec<String> = if v.trim_start().starts_with('[') {
+        serde_json::from_str(v).ok()?
+    } else {
+        v.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+    };
+    texts.iter().map(|text| CallbackPattern::parse(text).ok()).collect()
 }
 
 fn parse_trust_proxy(v: &str) -> Option<TrustProxy> {
@@ -415,6 +434,24 @@ mod tests {
                 ("SESSION_DURATION", "0")
             ]
         );
+    }
+
+    #[test]
+    fn cimd_patterns_are_a_json_array_or_separated_by_commas() {
+        for (text, n) in [
+            ("", 0),
+            ("[]", 0),
+            ("https://app.example/**", 1),
+            (" https://a.example/c , https://*.b.example/**,", 2),
+            (r#"["https://a.example/c","*"]"#, 2),
+        ] {
+            let s = load(&[("CIMD_URL_ALLOWLIST", text)]).unwrap();
+            assert_eq!(s.cimd_url_allowlist.len(), n, "{text}");
+        }
+        for bad in ["app.example", r#"["https://a.example/c""#, "[1]", "javascript:x", r#"{"a":1}"#] {
+            let errors = load(&[("CIMD_URL_ALLOWLIST", bad)]).unwrap_err();
+            assert_eq!(errors[0].name, "CIMD_URL_ALLOWLIST", "{bad}");
+        }
     }
 
     #[test]

@@ -131,6 +131,9 @@ pub struct Policy {
 /// [`Refusal`] for a page.
 pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> Result<KnownClient, Refusal> {
     let client = client.ok_or(Refusal::ClientUnknown)?;
+    if client.is_pending {
+        return Err(Refusal::ClientPending);
+    }
     let redirect_uri = match params.get("redirect_uri") {
         Some(sent) => registered(&client, sent)?,
         None => only_registered(&client, params)?,
@@ -198,9 +201,10 @@ fn refuse_request_object(params: &Params, _: &KnownClient) -> Result<(), Refusal
 }
 
 /// RFC 6749 §3.1.1.
-fn check_response_type(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+fn check_response_type(params: &Params, known: &KnownClient) -> Result<(), Refusal> {
     match params.get("response_type") {
-        Some("code") => Ok(()),
+        Some("code") if known.client.metadata.allows_grant_type("authorization_code") => Ok(()),
+        Some("code") => Err(Refusal::GrantTypeNotRegistered),
         Some(_) => Err(Refusal::ResponseTypeUnsupported),
         None => Err(Refusal::ResponseTypeMissing),
     }

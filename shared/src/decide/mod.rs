@@ -2,6 +2,7 @@
 
 pub mod account_fields;
 pub mod authorize;
+pub mod cimd;
 pub mod claims;
 pub mod client_assertion;
 pub mod client_auth;

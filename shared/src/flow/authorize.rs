@@ -1,6 +1,6 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
-use super::{grant, own_token, page_error, query_and_body, response, with_cookies};
+use super::{cimd, grant, own_token, page_error, query_and_body, response, with_cookies};
 use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
 use crate::decide::prompt::{self, Facts, Next};
 use crate::decide::resource::{self, Reach, SubjectType};
@@ -80,6 +80,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return resume(&cx, &req, id).await;
     }
     let client_id = params.get("client_id").ok_or(Refusal::ClientIdMissing)?;
+    cimd::resolve(&cx, client_id).await?;
     let hash = http::session_hash(&cx, &req);
     let [client, who, member, given, reach] = load(
         &*cx.host.db,

@@ -1,6 +1,6 @@
 //! Client authentication (RFC 6749 §2.3), the same at every endpoint that clients call themselves.
 
-use super::client_assertion;
+use super::{cimd, client_assertion};
 use crate::db::Rows;
 use crate::decide::client_auth;
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ pub async fn prove(
     client: &Rows,
     secrets: &Rows,
 ) -> Result<Client, Failure> {
-    let client = Client::from_rows(client)?;
+    let client = cimd::at_use(cx, credentials.id(), Client::from_rows(client)?).await?;
     let client = if let ClientCredentials::Assertion { assertion, .. } = credentials {
         client_assertion::prove(cx, client, assertion.expose()).await?
     } else {
@@ -46,4 +46,12 @@ pub async fn prove(
         client_auth::authenticate(credentials, client, &secrets, cx.now)?
     };
     if client.is_pending { Err(Refusal::ClientPending.into()) } else { Ok(client) }
+}
+
+/// Whether a client may use a grant (RFC 7591 §2 `grant_types`).
+///
+/// # Errors
+/// [`Refusal::GrantTypeNotRegistered`].
+pub fn may_use(client: &Client, grant_type: &str) -> Result<(), Refusal> {
+    if client.metadata.allows_grant_type(grant_type) { Ok(()) } else { Err(Refusal::GrantTypeNotRegistered) }
 }

@@ -1,6 +1,7 @@
 //! `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
 //! (OpenID Connect Discovery §4, RFC 8414 §3): the same document.
 
+use super::cimd;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
@@ -14,5 +15,9 @@ use proto::oidc::discovery::Discovery;
 pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
     let algs = keyring::algorithms(&cx.host, cx.now).await?;
     let internal = cx.host.settings.internal_app_url.as_str();
-    Ok(respond::json(StatusCode::OK, &Discovery::new(cx.issuer(), internal, &algs)))
+    let document = Discovery {
+        client_id_metadata_document_supported: cimd::is_on(&cx),
+        ..Discovery::new(cx.issuer(), internal, &algs)
+    };
+    Ok(respond::json(StatusCode::OK, &document))
 }

@@ -2,6 +2,7 @@
 
 use super::authorize::{Standing, interaction_standing};
 use super::{body, frame, query, response};
+use crate::decide::cimd;
 use crate::decide::prompt::Next;
 use crate::decide::resource::Api;
 use crate::failure::Failure;
@@ -67,9 +68,11 @@ fn consent_page<'a>(cx: &'a Cx, req: &'a Req, id: &'a str, standing: &'a Standin
             .map(|p| (p.name.as_str(), p.description.as_deref()))
             .collect(),
     };
+    let known_by = cimd::host_of(&standing.client);
     let html = pages::render(&ConsentPage {
         frame: frame(cx, req),
         client: &standing.client.name,
+        known_by: known_by.as_deref(),
         description: Some(standing.client.description.as_str()).filter(|d| !d.is_empty()),
         redirect_host: host.as_deref().unwrap_or(&standing.ask.redirect_uri),
         account: standing.who.as_ref().map_or("", |w| w.user.shown_name()),

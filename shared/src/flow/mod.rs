@@ -2,6 +2,7 @@
 //! load, ask `decide`, and save.
 
 pub mod authorize;
+pub mod cimd;
 pub mod client;
 mod client_assertion;
 pub mod client_keys;

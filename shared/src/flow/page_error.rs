@@ -30,7 +30,10 @@ pub fn refusal(cx: &Cx, req: &Req, refusal: Refusal) -> Resp {
 #[must_use]
 pub const fn kind_of(refusal: Refusal) -> ErrorKind {
     match refusal {
-        Refusal::ClientUnknown | Refusal::ClientIdMissing => ErrorKind::ClientUnknown,
+        Refusal::ClientUnknown
+        | Refusal::ClientIdMissing
+        | Refusal::ClientPending
+        | Refusal::ClientDocumentUnavailable => ErrorKind::ClientUnknown,
         Refusal::RedirectUriInvalid | Refusal::RedirectUriNotRegistered | Refusal::RedirectUriInsecure => {
             ErrorKind::Callback
         }

@@ -182,7 +182,7 @@ async fn fetch(cx: &Cx, source: Source<'_>) -> Result<RemoteDocument, RemoteErro
 ///
 /// # Errors
 /// [`RemoteError::Unavailable`] for an address that no request may go to.
-fn get(url: &str, private: PrivateAddresses) -> Result<Request<Bytes>, RemoteError> {
+pub(super) fn get(url: &str, private: PrivateAddresses) -> Result<Request<Bytes>, RemoteError> {
     let refused = |_| RemoteError::Unavailable("address not allowed");
     let uri: http::Uri = url.parse().map_err(|_| RemoteError::Unavailable("address not allowed"))?;
     outbound::check_target(&uri, private).map_err(refused)?;
@@ -194,10 +194,15 @@ fn get(url: &str, private: PrivateAddresses) -> Result<Request<Bytes>, RemoteErr
 }
 
 /// `max-age` of `Cache-Control` in seconds (RFC 9111 §5.2.2.1).
-fn max_age(headers: &HeaderMap) -> Option<i64> {
+pub(super) fn max_age(headers: &HeaderMap) -> Option<i64> {
     directives(headers)
         .find_map(|d| d.strip_prefix("max-age=").and_then(|n| n.trim_matches('"').parse().ok()))
         .filter(|seconds| *seconds >= 0)
+}
+
+/// Whether `Cache-Control` forbids to keep the answer (RFC 9111 §5.2.2.5).
+pub(super) fn is_no_store(headers: &HeaderMap) -> bool {
+    directives(headers).any(|d| d == "no-store")
 }
 
 fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> {

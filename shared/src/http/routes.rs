@@ -340,6 +340,17 @@ pub static ROUTES: &[Route] = &[
     json(
         None,
         200,
+        Some("Client"),
+        admin(
+            Verb::Post,
+            "/api/oidc/clients/{id}/refresh",
+            "Fetches the metadata document of a client",
+            h!(clients::refresh),
+        ),
+    ),
+    json(
+        None,
+        200,
         Some("ClientMeta"),
         row(
             Verb::Get,

@@ -11,6 +11,8 @@ pub struct ConsentPage<'a> {
     pub frame: Frame<'a>,
     /// Name of the app.
     pub client: &'a str,
+    /// Host of the address that the app is known by, if it is known by one and not registered.
+    pub known_by: Option<&'a str>,
     /// What the app says about itself.
     pub description: Option<&'a str>,
     /// Host (and port) of the redirect URI, or the whole URI where its scheme has no host.

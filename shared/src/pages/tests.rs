@@ -83,6 +83,7 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
     let consent = ConsentPage {
         frame,
         client: t.client,
+        known_by: Some(t.host),
         description: Some(t.description),
         redirect_host: t.host,
         account: t.account,
@@ -146,7 +147,13 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         ("consent", render(&consent)),
         (
             "consent-openid-only",
-            render(&ConsentPage { scopes: vec!["openid"], description: None, api: None, ..consent.clone() }),
+            render(&ConsentPage {
+                scopes: vec!["openid"],
+                known_by: None,
+                description: None,
+                api: None,
+                ..consent.clone()
+            }),
         ),
         (
             "consent-api",

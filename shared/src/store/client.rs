@@ -174,6 +174,39 @@ impl Client {
         );
         self.bind_editable(stmt, now).one()
     }
+
+    /// Replaces what the client's metadata document says, and nothing that an admin set; the client must exist and be
+    /// known by a document.
+    #[must_use]
+    pub fn update_document(&self, now: UnixTime) -> Stmt {
+        Stmt::new(
+            "UPDATE clients SET name = ?2, name_folded = ?3, callback_urls = ?4, logout_callback_urls = ?5, \
+             metadata = ?6, metadata_expires_at = ?7, updated_at = ?8 WHERE id = ?1 AND client_type = 'cimd'",
+        )
+        .bind(&self.id)
+        .bind(&self.name)
+        .bind(self.name.to_lowercase())
+        .bind(list_to_text(&self.callback_urls))
+        .bind(list_to_text(&self.logout_callback_urls))
+        .bind(self.metadata.to_text())
+        .bind(self.metadata_expires_at)
+        .bind(now)
+        .one()
+    }
+}
+
+/// After how many seconds without use a client known by its document is forgotten.
+const FORGOTTEN_S: i64 = 30 * 86_400;
+
+/// Removes some of the clients known by a document that nobody uses any more: anybody can have one made.
+#[must_use]
+pub fn sweep(now: UnixTime) -> Stmt {
+    Stmt::new(
+        "DELETE FROM clients WHERE id IN (SELECT c.id FROM clients c WHERE c.client_type = 'cimd' \
+         AND c.metadata_expires_at <= ?1 AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
+         AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT 1000) RETURNING id",
+    )
+    .bind(now.plus(-FORGOTTEN_S))
 }
 
 fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {

@@ -54,3 +54,9 @@ pub fn put(user_id: &str, client_id: &str, consent: &Consent, now: UnixTime) -> 
     .bind(list_to_text(&consent.redirect_hosts))
     .bind(now)
 }
+
+/// Ends the consents of all people to a client.
+#[must_use]
+pub fn end_all_of_client(client_id: &str) -> Stmt {
+    Stmt::new("DELETE FROM consents WHERE client_id = ?1").bind(client_id)
+}

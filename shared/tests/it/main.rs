@@ -10,6 +10,7 @@
 mod apis;
 mod assertions;
 mod authorize;
+mod cimd;
 mod claims;
 mod clients_api;
 mod end_session;

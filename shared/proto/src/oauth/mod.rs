@@ -1,6 +1,7 @@
 //! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9207, 9700).
 
 pub mod client_auth;
+pub mod client_id_url;
 pub mod client_metadata;
 pub mod error;
 pub mod pkce;

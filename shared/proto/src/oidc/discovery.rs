@@ -47,6 +47,13 @@ pub struct Discovery {
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Algorithms of client assertions.
     pub token_endpoint_auth_signing_alg_values_supported: Vec<Alg>,
+    /// Whether addresses of metadata documents are taken as `client_id`
+    /// (draft-ietf-oauth-client-id-metadata-document §5); absent means no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client_id_metadata_document_supported: bool,
+    /// Where clients register themselves (RFC 7591 §3), if they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     /// `S256`.
     pub code_challenge_methods_supported: Vec<&'static str>,
     /// See [`Prompt`].
@@ -90,6 +97,8 @@ impl Discovery {
             id_token_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
+            client_id_metadata_document_supported: false,
+            registration_endpoint: None,
             code_challenge_methods_supported: vec!["S256"],
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
             authorization_response_iss_parameter_supported: true,

@@ -1,9 +1,9 @@
 //! Clients as the API reads and shows them, and the rules their fields keep.
 
-use super::subject_type;
+use super::metadata;
 use crate::api::error::{ApiError, FieldError};
+use crate::decide::cimd::CIMD;
 use crate::store::client::{Client, ClientSecret};
-
 use crate::store::federated_identity::FederatedIdentity;
 use crate::text::nfc;
 use proto::oauth::ClientMetadata;
@@ -131,6 +131,27 @@ impl ClientInput {
     /// # Errors
     /// [`ApiError::Validation`] with every field that breaks a rule.
     pub fn apply(self, before: Client) -> Result<Client, ApiError> {
+        if before.client_type == CIMD {
+            return self.replaced_by_document(&before).apply_all(before);
+        }
+        self.apply_all(before)
+    }
+
+    /// What a metadata document says is not for an admin to change.
+    fn replaced_by_document(self, before: &Client) -> Self {
+        Self {
+            name: before.name.clone(),
+            callback_urls: before.callback_urls.clone(),
+            logout_callback_urls: before.logout_callback_urls.clone(),
+            is_public: before.is_public,
+            pkce_enabled: before.pkce_enabled,
+            credentials: None,
+            metadata: None,
+            ..self
+        }
+    }
+
+    fn apply_all(self, before: Client) -> Result<Client, ApiError> {
         let mut errors = Vec::new();
         check_length(&mut errors, "name", &self.name, 50);
         check_length(&mut errors, "description", &self.description, 150);
@@ -139,8 +160,8 @@ impl ClientInput {
         }
         check_patterns(&mut errors, "callbackURLs", &self.callback_urls);
         check_patterns(&mut errors, "logoutCallbackURLs", &self.logout_callback_urls);
-        let metadata = self.metadata.unwrap_or_else(|| before.metadata.clone());
-        subject_type::check(&mut errors, &metadata, &self.callback_urls);
+        let identities = self.credentials.unwrap_or_default().federated_identities;
+        metadata::check_identities(&mut errors, &identities);
         let launch_url = self.launch_url.filter(|u| !u.is_empty());
         if launch_url.as_deref().is_some_and(|u| !is_web_address(u)) {
             errors.push(FieldError::new("launchURL", "invalid_format", "must be a valid URL"));
@@ -155,13 +176,9 @@ impl ClientInput {
         };
         let access = minutes("accessTokenDurationMinutes", self.access_token_duration_minutes, 60);
         let refresh = minutes("refreshTokenDurationMinutes", self.refresh_token_duration_minutes, 43_200);
-        if !errors.is_empty() {
-            return Err(ApiError::Validation(errors));
-        }
-        let identities = self.credentials.unwrap_or_default().federated_identities;
         // RFC 9700 §2.1.1: public clients always use PKCE.
         let pkce_enabled = self.pkce_enabled || self.is_public;
-        Ok(Client {
+        let client = Client {
             name: nfc(&self.name),
             description: nfc(&self.description),
             callback_urls: self.callback_urls,
@@ -175,11 +192,13 @@ impl ClientInput {
             is_group_restricted: self.is_group_restricted,
             launch_url,
             federated_identities: serde_json::to_string(&identities).unwrap_or_else(|_| "[]".to_owned()),
-            metadata,
+            metadata: self.metadata.unwrap_or_else(|| before.metadata.clone()),
             access_token_duration_minutes: access,
             refresh_token_duration_minutes: refresh,
             ..before
-        })
+        };
+        metadata::check(&mut errors, &client);
+        if errors.is_empty() { Ok(client) } else { Err(ApiError::Validation(errors)) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod create;
 mod dto;
+pub(crate) mod metadata;
 mod secrets;
 mod subject_type;
 
@@ -10,10 +11,11 @@ pub use dto::{ClientInput, SecretInput};
 pub use secrets::{create_secret, delete_secret, list_secrets, new_secret};
 pub use subject_type::check_sector;
 
-use super::error::ApiError;
+use super::error::{ApiError, FieldError};
 use super::json;
 use super::paging::{Listing, Page};
 use crate::failure::Failure;
+use crate::flow::cimd;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::ports::{DbError, PrivateAddresses};
 use crate::store::client::{self, Client, ClientSecret, Order};
@@ -110,6 +112,18 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
         stmts.push(client::clear_allowed_groups(&client.id));
     }
     save(&*cx.host.db, stmts).await.map_err(|e| Failure::or_if_lost(e, NOT_FOUND))?;
+    Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
+}
+
+/// `POST /api/oidc/clients/{id}/refresh`: fetches the metadata document of a client that is known by one.
+///
+/// # Errors
+/// Validation with the reason, 404, or a fault.
+pub async fn refresh(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let (client, secrets) = find(&cx, &json::id(&req, "id")).await?;
+    let client = cimd::refresh(&cx, client).await?.map_err(|reason| {
+        ApiError::Validation(vec![FieldError::new("id", "client_metadata_document", reason)])
+    })?;
     Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
 }
 

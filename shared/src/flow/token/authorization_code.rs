@@ -4,7 +4,7 @@ use super::issue::{self, Basis, Nonce};
 use crate::decide::code::{self, Redemption};
 use crate::decide::resource::{self, SubjectType};
 use crate::failure::{Failure, Fault};
-use crate::flow::client::prove;
+use crate::flow::client::{may_use, prove};
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -43,6 +43,7 @@ pub(super) async fn exchange(
     )
     .await?;
     let client = prove(cx, credentials, &client, &secrets).await?;
+    may_use(&client, "authorization_code")?;
     let stored = grant::read_code(&stored)?;
     let sent =
         Redemption { redirect_uri: params.get("redirect_uri"), code_verifier: params.get("code_verifier") };
@@ -61,18 +62,16 @@ pub(super) async fn exchange(
     let basis =
         Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated };
     let tokens = issue::tokens(cx, &basis).await?;
-    let refresh_token = cx.host.random_token()?;
-    let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
-    let saved = save(
-        &*cx.host.db,
-        vec![
-            grant::use_code(&code_hash, cx.now),
-            grant::insert_refresh(&sha256_b64(&refresh_token), &grant.id, cx.now, expires_at),
-        ],
-    )
-    .await;
-    match saved {
-        Ok(()) => Ok(tokens.respond(&refresh_token)),
+    let mut stmts = vec![grant::use_code(&code_hash, cx.now)];
+    let mut refresh_token = None;
+    if client.metadata.allows_grant_type("refresh_token") {
+        let token = cx.host.random_token()?;
+        let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
+        stmts.push(grant::insert_refresh(&sha256_b64(&token), &grant.id, cx.now, expires_at));
+        refresh_token = Some(token);
+    }
+    match save(&*cx.host.db, stmts).await {
+        Ok(()) => Ok(tokens.respond(refresh_token.as_deref())),
         Err(DbError::Lost) => {
             // Somebody redeemed it between our load and our save: the same as a second use.
             revoke(cx, req, &grant).await?;

@@ -52,7 +52,8 @@ struct Body<'a> {
     access_token: &'a str,
     token_type: &'static str,
     expires_in: i64,
-    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<&'a str>,
     scope: &'a str,
@@ -118,7 +119,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
 
 impl Tokens {
     /// The token response.
-    pub(super) fn respond(&self, refresh_token: &str) -> Resp {
+    pub(super) fn respond(&self, refresh_token: Option<&str>) -> Resp {
         let mut resp = respond::json(
             StatusCode::OK,
             &Body {

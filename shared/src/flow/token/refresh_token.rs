@@ -7,7 +7,7 @@ use super::issue::{self, Basis, Nonce};
 use crate::decide::refresh::{self, Facts, Turn};
 use crate::decide::resource::{self, SubjectType};
 use crate::failure::{Failure, Fault};
-use crate::flow::client::prove;
+use crate::flow::client::{may_use, prove};
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -50,6 +50,7 @@ pub(super) async fn exchange(
     )
     .await?;
     let client = prove(cx, credentials, &client, &secrets).await?;
+    may_use(&client, "refresh_token")?;
     let stored = grant::read_refresh(&stored)?;
     let facts =
         Facts { stored: stored.as_ref(), client: &client, has_consent: !given.is_empty(), now: cx.now };
@@ -73,7 +74,7 @@ pub(super) async fn exchange(
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,
         Turn::Rotate => rotate(cx, token, &token_hash, &grant.id, &client).await?,
     };
-    Ok(tokens.respond(&successor))
+    Ok(tokens.respond(Some(&successor)))
 }
 
 async fn rotate(
