@@ -143,6 +143,12 @@ pub enum Refusal {
     /// A refresh asks for more than was granted.
     ScopeExceedsGrant,
 
+    // revocation and introspection
+    /// `token` is missing.
+    TokenParameterMissing,
+    /// The token is one of ours that cannot be revoked (RFC 7009 §2.2.1).
+    TokenTypeUnsupported,
+
     // protected resource
     /// No access token in the request (RFC 6750 §3: no error code is given).
     TokenMissing,
@@ -284,6 +290,10 @@ impl Refusal {
                 (E::InvalidGrant, "The user account no longer exists or is disabled.")
             }
             Self::ScopeExceedsGrant => (E::InvalidScope, "The requested scope exceeds what was granted."),
+            Self::TokenParameterMissing => (E::InvalidRequest, "The 'token' parameter is missing."),
+            Self::TokenTypeUnsupported => {
+                (E::UnsupportedTokenType, "Only access tokens and refresh tokens can be revoked.")
+            }
             Self::TokenMissing => (E::InvalidToken, "An access token is required."),
             Self::TokenSentTwice => (E::InvalidRequest, "The access token is sent in more than one way."),
             Self::TokenInvalid => (E::InvalidToken, "The access token is invalid, expired or was revoked."),

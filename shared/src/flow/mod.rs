@@ -16,6 +16,7 @@ pub mod oauth_error;
 pub mod page_error;
 pub mod remote;
 pub mod response;
+pub mod revocation;
 pub mod token;
 pub mod userinfo;
 

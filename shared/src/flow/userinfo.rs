@@ -8,8 +8,8 @@ use crate::keyring;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::grant::{self, By};
-use crate::store::load;
 use crate::store::user::User;
+use crate::store::{load, revoked_token};
 use crate::subject;
 use ::http::{StatusCode, header};
 use proto::form;
@@ -31,11 +31,21 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::TokenScopeInsufficient.into());
     }
     let by = By::Id(claims::grant_of(&token.jti).ok_or(Refusal::TokenInvalid)?);
-    let [found, client, user, groups, custom] = load(
+    let [given_back, found, client, user, groups, custom] = load(
         &*cx.host.db,
-        [grant::find(by), grant::client(by), grant::user(by), grant::groups(by), grant::custom_claims(by)],
+        [
+            revoked_token::find(&token.jti),
+            grant::find(by),
+            grant::client(by),
+            grant::user(by),
+            grant::groups(by),
+            grant::custom_claims(by),
+        ],
     )
     .await?;
+    if !given_back.is_empty() {
+        return Err(Refusal::TokenInvalid.into());
+    }
     // The token is as good as the grant behind it: sign-out, revocation and deletion end it here at once.
     grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
     let user = user.first().map(User::from_row).transpose()?;

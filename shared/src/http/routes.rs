@@ -4,7 +4,9 @@ use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
 use crate::api::{clients, signing_keys, users};
 use crate::failure::{Failure, Fault};
-use crate::flow::{authorize, discovery, end_session, health, interaction, jwks, token, userinfo};
+use crate::flow::{
+    authorize, discovery, end_session, health, interaction, jwks, revocation, token, userinfo,
+};
 use crate::login::{account, setup, sign_in, sign_out};
 use crate::ports::Bucket;
 use std::future::Future;
@@ -280,6 +282,10 @@ pub static ROUTES: &[Route] = &[
         Route { origin: Origin::Any, ..form("/authorize", "Authorization endpoint", h!(authorize::handle)) },
     ),
     limited(&TOKEN, oauth(Verb::Post, "/api/oidc/token", Auth::Client, "Token endpoint", h!(token::post))),
+    limited(
+        &TOKEN,
+        oauth(Verb::Post, "/api/oidc/revoke", Auth::Client, "Revocation endpoint", h!(revocation::post)),
+    ),
     oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     oauth(Verb::Post, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     Route {

@@ -1,13 +1,25 @@
 //! What happens without a request. The hosts call [`tick`]: cron triggers at the edge, a timer on native.
 
+use crate::db::Stmt;
 use crate::host::Host;
 use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
-use crate::store::{challenge, grant, interaction, jti, remote_document, session};
+use crate::store::{challenge, grant, interaction, jti, remote_document, revoked_token, session};
+use proto::time::UnixTime;
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
+
+const SWEEPS: [fn(UnixTime) -> Stmt; 7] = [
+    challenge::sweep,
+    interaction::sweep,
+    grant::sweep,
+    session::sweep,
+    jti::sweep,
+    remote_document::sweep,
+    revoked_token::sweep,
+];
 
 /// Removes what has expired, a thousand rows a statement, and moves the signing keys on. Running it twice or on several nodes at once does no
 /// harm.
@@ -16,14 +28,7 @@ const ROUNDS: usize = 50;
 /// [`DbError`]; the next tick tries again.
 pub async fn tick(host: &Host) -> Result<(), DbError> {
     let now = host.clock.now();
-    for sweep in [
-        challenge::sweep,
-        interaction::sweep,
-        grant::sweep,
-        session::sweep,
-        jti::sweep,
-        remote_document::sweep,
-    ] {
+    for sweep in SWEEPS {
         for _ in 0..ROUNDS {
             if host.db.query(sweep(now)).await?.is_empty() {
                 break;

@@ -24,6 +24,8 @@ pub enum Event {
     PasskeyCloneSuspected,
     /// A used refresh token or code came again; what was issued from it is revoked.
     TokenReuse,
+    /// An app gave back what it held.
+    TokenRevocation,
     /// Signed out.
     SignOut,
     /// A signing key was made.
@@ -44,6 +46,7 @@ impl Event {
             Self::PasskeyAdded => "PASSKEY_ADDED",
             Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
             Self::TokenReuse => "TOKEN_REUSE",
+            Self::TokenRevocation => "TOKEN_REVOCATION",
             Self::SignOut => "SIGN_OUT",
             Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
             Self::SigningKeyActivated => "SIGNING_KEY_ACTIVATED",

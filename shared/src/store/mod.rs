@@ -14,6 +14,7 @@ pub mod jti;
 pub mod origin;
 pub mod passkey;
 pub mod remote_document;
+pub mod revoked_token;
 pub mod session;
 pub mod signing_key;
 pub mod user;

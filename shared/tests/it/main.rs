@@ -24,6 +24,7 @@ mod passkeys;
 mod prompts;
 mod refresh;
 mod remote;
+mod revocation;
 mod round_trips;
 mod routes;
 mod sessions;

@@ -16,6 +16,8 @@ async fn the_discovery_document() {
         "token_endpoint": "http://latchkey.internal:1411/api/oidc/token",
         "userinfo_endpoint": "http://latchkey.internal:1411/api/oidc/userinfo",
         "end_session_endpoint": "https://id.example.com/api/oidc/end-session",
+        "revocation_endpoint": "http://latchkey.internal:1411/api/oidc/revoke",
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "jwks_uri": "http://latchkey.internal:1411/.well-known/jwks.json",
         "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
         "claims_supported": [

@@ -437,6 +437,11 @@ impl App {
 
     /// Sends a token request, authenticated as the client is registered.
     pub(crate) async fn token(&self, w: &World, pairs: &[(&str, &str)]) -> Answer {
+        self.call(w, "/api/oidc/token", pairs).await
+    }
+
+    /// Posts a form to an endpoint, authenticated as the client is registered.
+    pub(crate) async fn call(&self, w: &World, path: &str, pairs: &[(&str, &str)]) -> Answer {
         let mut pairs = pairs.to_vec();
         let basic = self.secret.as_ref().map(|secret| basic(&self.id, secret));
         let mut headers = vec![("content-type", FORM)];
@@ -444,7 +449,7 @@ impl App {
             Some(value) => headers.push(("authorization", value)),
             None => pairs.push(("client_id", &self.id)),
         }
-        w.request(request(Method::POST, "/api/oidc/token", &headers, &encode(&pairs))).await
+        w.request(request(Method::POST, path, &headers, &encode(&pairs))).await
     }
 
     /// Redeems a code.

@@ -57,11 +57,13 @@ pub enum ErrorCode {
     SlowDown,
     /// The device code has expired (RFC 8628 §3.5).
     ExpiredToken,
+    /// The token presented is of a kind that cannot be revoked (RFC 7009 §2.2.1).
+    UnsupportedTokenType,
 }
 
 impl ErrorCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -88,6 +90,7 @@ impl ErrorCode {
         Self::AuthorizationPending,
         Self::SlowDown,
         Self::ExpiredToken,
+        Self::UnsupportedTokenType,
     ];
 
     /// The value of `error` on the wire.
@@ -120,6 +123,7 @@ impl ErrorCode {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
 

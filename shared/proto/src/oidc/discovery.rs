@@ -21,6 +21,12 @@ pub struct Discovery {
     pub userinfo_endpoint: String,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
+    /// Where clients give tokens back (RFC 7009).
+    pub revocation_endpoint: String,
+    /// As at the token endpoint.
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// As at the token endpoint.
+    pub revocation_endpoint_auth_signing_alg_values_supported: Vec<Alg>,
     /// Where the public keys are.
     pub jwks_uri: String,
     /// Scopes that requests can have.
@@ -55,6 +61,9 @@ pub struct Discovery {
     pub request_uri_parameter_supported: bool,
 }
 
+/// How clients authenticate wherever they call themselves; see [`crate::oauth::ClientCredentials`].
+const CLIENT_AUTH_METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
 impl Discovery {
     /// The document of an issuer. `internal` is the address at which clients' servers reach us, the issuer
     /// itself if there is no other; both come without a trailing slash. `algs` are the algorithms of the keys
@@ -67,6 +76,9 @@ impl Discovery {
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            revocation_endpoint: format!("{internal}/api/oidc/revoke"),
+            revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
+            revocation_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
             jwks_uri: format!("{internal}/.well-known/jwks.json"),
             scopes_supported: scope::STANDARD.to_vec(),
             claims_supported: claims::SUPPORTED.to_vec(),
@@ -75,12 +87,7 @@ impl Discovery {
             grant_types_supported: vec!["authorization_code", "refresh_token"],
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
-            token_endpoint_auth_methods_supported: vec![
-                "client_secret_basic",
-                "client_secret_post",
-                "private_key_jwt",
-                "none",
-            ],
+            token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
             code_challenge_methods_supported: vec!["S256"],
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
@@ -108,6 +115,10 @@ mod tests {
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "revocation_endpoint": "http://id:1411/api/oidc/revoke",
+                "revocation_endpoint_auth_methods_supported":
+                    ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+                "revocation_endpoint_auth_signing_alg_values_supported": Alg::ALL,
                 "jwks_uri": "http://id:1411/.well-known/jwks.json",
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [
