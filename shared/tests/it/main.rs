@@ -14,6 +14,7 @@ mod end_session;
 mod garbage;
 mod hosts;
 mod interaction;
+mod introspection;
 mod keys;
 mod limits;
 mod logs;
