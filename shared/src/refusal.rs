@@ -156,6 +156,8 @@ pub enum Refusal {
     TokenParameterMissing,
     /// The token is one of ours that cannot be revoked (RFC 7009 §2.2.1).
     TokenTypeUnsupported,
+    /// A public client asked about a token.
+    PublicClientIntrospects,
 
     // protected resource
     /// No access token in the request (RFC 6750 §3: no error code is given).
@@ -312,6 +314,7 @@ impl Refusal {
             Self::TokenTypeUnsupported => {
                 (E::UnsupportedTokenType, "Only access tokens and refresh tokens can be revoked.")
             }
+            Self::PublicClientIntrospects => (E::InvalidClient, "Public clients cannot introspect tokens."),
             Self::TokenMissing => (E::InvalidToken, "An access token is required."),
             Self::TokenSentTwice => (E::InvalidRequest, "The access token is sent in more than one way."),
             Self::TokenInvalid => (E::InvalidToken, "The access token is invalid, expired or was revoked."),

@@ -81,7 +81,7 @@ mod tests {
     use crate::decide::resource::tests::reach;
 
     fn token(state: RefreshState) -> RefreshToken {
-        RefreshToken { token_hash: "h".into(), state, expires_at: UnixTime(1000) }
+        RefreshToken { token_hash: "h".into(), state, issued_at: UnixTime(0), expires_at: UnixTime(1000) }
     }
 
     fn used(at: i64) -> RefreshState {

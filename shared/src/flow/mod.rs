@@ -12,6 +12,7 @@ mod federated_keys;
 pub mod grant;
 pub mod health;
 pub mod interaction;
+pub mod introspection;
 pub mod jwks;
 pub mod oauth_error;
 pub mod page_error;

@@ -28,6 +28,12 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Resp {
     with_type(status, "application/json", text.into())
 }
 
+/// A signed answer with its own media type.
+#[must_use]
+pub fn jwt(content_type: &'static str, jwt: String) -> Resp {
+    with_type(StatusCode::OK, content_type, jwt.into())
+}
+
 /// A page. `form_action` are further sources (such as `https:`) its forms may end at.
 #[must_use]
 pub fn page(status: StatusCode, html: String, form_action: Vec<String>) -> Resp {

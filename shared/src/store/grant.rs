@@ -255,6 +255,8 @@ pub struct RefreshToken {
     pub token_hash: String,
     /// See [`RefreshState`].
     pub state: RefreshState,
+    /// Beginning of life.
+    pub issued_at: UnixTime,
     /// End of life.
     pub expires_at: UnixTime,
 }
@@ -297,7 +299,7 @@ pub fn use_refresh(token_hash: &str, successor_sealed: &str, now: UnixTime) -> S
 #[must_use]
 pub fn by_refresh(token_hash: &str) -> Stmt {
     Stmt::new(concat!(
-        "SELECT r.token_hash, r.state, r.successor_sealed, r.used_at, r.expires_at, ",
+        "SELECT r.token_hash, r.state, r.successor_sealed, r.used_at, r.created_at AS issued_at, r.expires_at, ",
         grant_columns!(),
         " FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id WHERE r.token_hash = ?1"
     ))
@@ -328,6 +330,7 @@ pub fn read_refresh(rows: &Rows) -> Result<Option<(RefreshToken, Grant)>, DbErro
             let token = RefreshToken {
                 token_hash: row.text("token_hash")?,
                 state,
+                issued_at: row.time("issued_at")?,
                 expires_at: row.time("expires_at")?,
             };
             Ok((token, Grant::from_row(row)?))
@@ -380,16 +383,16 @@ pub fn read(rows: &Rows) -> Result<Option<Grant>, DbError> {
     rows.first().map(Grant::from_row).transpose()
 }
 
-/// The grant's client.
-#[must_use]
-pub fn client(by: By<'_>) -> Stmt {
-    by!(by, concat!("SELECT ", client_columns!(), " FROM clients c JOIN grants g ON g.client_id = c.id"), "")
-}
-
 /// The grant's person.
 #[must_use]
 pub fn user(by: By<'_>) -> Stmt {
     by!(by, concat!("SELECT ", user_columns!(), " FROM users u JOIN grants g ON g.user_id = u.id"), "")
+}
+
+/// The grant's client.
+#[must_use]
+pub fn client(by: By<'_>) -> Stmt {
+    by!(by, concat!("SELECT ", client_columns!(), " FROM clients c JOIN grants g ON g.client_id = c.id"), "")
 }
 
 /// Names of the person's groups, and per group whether the grant's client allows it.

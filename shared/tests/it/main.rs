@@ -17,6 +17,7 @@ mod end_session;
 mod garbage;
 mod hosts;
 mod interaction;
+mod introspection;
 mod keys;
 mod limits;
 mod logs;

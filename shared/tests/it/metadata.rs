@@ -16,9 +16,19 @@ async fn the_discovery_document() {
         "token_endpoint": "http://latchkey.internal:1411/api/oidc/token",
         "userinfo_endpoint": "http://latchkey.internal:1411/api/oidc/userinfo",
         "end_session_endpoint": "https://id.example.com/api/oidc/end-session",
+        "introspection_endpoint": "http://latchkey.internal:1411/api/oidc/introspect",
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "Bearer"],
+        "introspection_endpoint_auth_signing_alg_values_supported": [
+            "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
+        ],
+        "introspection_signing_alg_values_supported": ["RS256"],
         "revocation_endpoint": "http://latchkey.internal:1411/api/oidc/revoke",
         "revocation_endpoint_auth_methods_supported": [
             "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
+        ],
+        "revocation_endpoint_auth_signing_alg_values_supported": [
+            "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
         ],
         "jwks_uri": "http://latchkey.internal:1411/.well-known/jwks.json",
         "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],

@@ -59,6 +59,11 @@ async fn a_request_with_a_warm_keyring_is_two_batches_at_most() {
     let tokens = bob.tokens(&app, &[]).await;
     let (n, answer) = batches(&w, userinfo(&w, &tokens["access_token"])).await;
     assert_eq!((n, answer.status().as_u16()), (1, 200), "GET userinfo");
+    let asked = [("token", tokens["access_token"].as_str().unwrap())];
+    let (n, answer) = batches(&w, app.call(&w, "/api/oidc/introspect", &asked)).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 200), "POST introspect");
+    let (n, answer) = batches(&w, app.call(&w, "/api/oidc/revoke", &asked)).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 200), "POST revoke, access token");
     let hint = format!("/api/oidc/end-session?id_token_hint={}", tokens["id_token"].as_str().unwrap());
     let (n, answer) = batches(&w, bob.browser.get(&hint)).await;
     assert_eq!((n, answer.status().as_u16()), (2, 303), "GET end-session");

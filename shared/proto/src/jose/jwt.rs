@@ -15,6 +15,8 @@ pub enum TokenType {
     IdToken,
     /// Back-channel logout token (OpenID Connect Back-Channel Logout §2.4).
     LogoutToken,
+    /// Answer of the introspection endpoint (RFC 9701 §5).
+    Introspection,
 }
 
 impl TokenType {
@@ -25,6 +27,7 @@ impl TokenType {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
             Self::LogoutToken => "logout+jwt",
+            Self::Introspection => "token-introspection+jwt",
         }
     }
 

@@ -21,6 +21,14 @@ pub struct Discovery {
     pub userinfo_endpoint: String,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
+    /// Where clients ask about tokens (RFC 7662).
+    pub introspection_endpoint: String,
+    /// With a secret, or with an access token: public clients may not ask.
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// As at the token endpoint.
+    pub introspection_endpoint_auth_signing_alg_values_supported: Vec<Alg>,
+    /// Algorithms of signed answers (RFC 9701 §7).
+    pub introspection_signing_alg_values_supported: Vec<Alg>,
     /// Where clients give tokens back (RFC 7009).
     pub revocation_endpoint: String,
     /// As at the token endpoint.
@@ -84,6 +92,15 @@ impl Discovery {
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            introspection_endpoint: format!("{internal}/api/oidc/introspect"),
+            introspection_endpoint_auth_methods_supported: vec![
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "Bearer",
+            ],
+            introspection_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
+            introspection_signing_alg_values_supported: algs.to_vec(),
             revocation_endpoint: format!("{internal}/api/oidc/revoke"),
             revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             revocation_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
@@ -125,13 +142,15 @@ mod tests {
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "introspection_endpoint": "http://id:1411/api/oidc/introspect",
+                "introspection_endpoint_auth_methods_supported":
+                    ["client_secret_basic", "client_secret_post", "private_key_jwt", "Bearer"],
+                "introspection_endpoint_auth_signing_alg_values_supported": Alg::ALL,
+                "introspection_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "revocation_endpoint": "http://id:1411/api/oidc/revoke",
-                "revocation_endpoint_auth_methods_supported": [
-                    "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
-                ],
-                "revocation_endpoint_auth_signing_alg_values_supported": [
-                    "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
-                ],
+                "revocation_endpoint_auth_methods_supported":
+                    ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+                "revocation_endpoint_auth_signing_alg_values_supported": Alg::ALL,
                 "jwks_uri": "http://id:1411/.well-known/jwks.json",
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [
