@@ -2,9 +2,10 @@
 //! `docs/openapi.json` and served from there, so that neither host carries the generator; the test below keeps
 //! the two equal.
 
-use super::clients::{ClientDto, ClientInput, ClientMetaDto, SecretDto, SecretInput};
+use super::clients::{ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
 use super::error::FieldError;
 use super::paging::Pagination;
+use super::sessions::SessionDto;
 use super::signing_keys::{SigningKeyDto, SigningKeyInput};
 use super::users::UserDto;
 use crate::http::routes::{Auth, ROUTES, Route, Shape};
@@ -29,6 +30,8 @@ fn schemas() -> Map<String, Value> {
     add::<SecretDto>("Secret", &mut named);
     add::<SigningKeyInput>("SigningKeyInput", &mut named);
     add::<SigningKeyDto>("SigningKey", &mut named);
+    add::<DeliveryDto>("LogoutDelivery", &mut named);
+    add::<SessionDto>("Session", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
@@ -36,17 +39,20 @@ fn schemas() -> Map<String, Value> {
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     all.insert("SecretList".into(), json!({ "type": "array", "items": reference("Secret") }));
     all.insert("SigningKeyList".into(), json!({ "type": "array", "items": reference("SigningKey") }));
-    all.insert(
-        "ClientPage".into(),
-        json!({
-            "type": "object",
-            "required": ["data", "pagination"],
-            "properties": {
-                "data": { "type": "array", "items": reference("Client") },
-                "pagination": reference("Pagination"),
-            },
-        }),
-    );
+    all.insert("SessionList".into(), json!({ "type": "array", "items": reference("Session") }));
+    for (page, item) in [("ClientPage", "Client"), ("LogoutDeliveryPage", "LogoutDelivery")] {
+        all.insert(
+            page.into(),
+            json!({
+                "type": "object",
+                "required": ["data", "pagination"],
+                "properties": {
+                    "data": { "type": "array", "items": reference(item) },
+                    "pagination": reference("Pagination"),
+                },
+            }),
+        );
+    }
     all.insert(
         "Error".into(),
         json!({

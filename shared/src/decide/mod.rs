@@ -6,6 +6,7 @@ pub mod claims;
 pub mod client_assertion;
 pub mod client_auth;
 pub mod code;
+pub mod logout;
 pub mod prompt;
 pub mod refresh;
 pub mod resource;

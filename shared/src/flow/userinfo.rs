@@ -46,7 +46,12 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if subject != token.subject {
         return Err(Refusal::TokenInvalid.into());
     }
-    let person = claims::person(&user, claims::groups(&groups)?, &custom)?;
+    let groups = claims::groups(&groups)?;
+    // Whoever was taken out of the groups that may use the app is told no more about at it.
+    if client.is_group_restricted && !groups.is_member {
+        return Err(Refusal::TokenInvalid.into());
+    }
+    let person = claims::person(&user, groups, &custom)?;
     let claims = told(&person, &Listener { subject: &subject, scope: &token.scope, app_url: cx.issuer() });
     Ok(respond::json(StatusCode::OK, &claims))
 }

@@ -1,20 +1,23 @@
-//! What happens without a request. The hosts call [`tick`]: cron triggers at the edge, a timer on native.
+//! What happens without a request. The hosts call [`tick`] every minute: cron triggers at the edge, a timer on native.
+
+pub mod logout;
 
 use crate::host::Host;
 use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
-use crate::store::{challenge, grant, interaction, jti, remote_document, session};
+use crate::store::{self, challenge, grant, interaction, jti, remote_document, session};
+use std::sync::Arc;
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-/// Removes what has expired, a thousand rows a statement, and moves the signing keys on. Running it twice or on several nodes at once does no
-/// harm.
+/// Removes what has expired, a thousand rows a statement, moves the signing keys on, and begins to deliver what is due.
+/// Running it twice or on several nodes at once does no harm.
 ///
 /// # Errors
 /// [`DbError`]; the next tick tries again.
-pub async fn tick(host: &Host) -> Result<(), DbError> {
+pub async fn tick(host: &Arc<Host>) -> Result<(), DbError> {
     let now = host.clock.now();
     for sweep in [
         challenge::sweep,
@@ -23,6 +26,7 @@ pub async fn tick(host: &Host) -> Result<(), DbError> {
         session::sweep,
         jti::sweep,
         remote_document::sweep,
+        store::logout::sweep,
     ] {
         for _ in 0..ROUNDS {
             if host.db.query(sweep(now)).await?.is_empty() {
@@ -30,9 +34,9 @@ pub async fn tick(host: &Host) -> Result<(), DbError> {
             }
         }
     }
-    // Keys come last and on their own: what is wrong with them must not keep rows from being removed.
+    // Keys on their own: what is wrong with them must not keep the rest from being done.
     if let Err(failure) = rotation::tick(host, now).await {
         tracing::error!(error = log::describe(&failure), "signing keys");
     }
-    Ok(())
+    logout::begin_due(host).await
 }

@@ -176,7 +176,7 @@ impl Client {
     }
 }
 
-fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {
+pub(super) fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {
     ClientMetadata::from_text(text).map_err(|_| DbError::Inconsistent {
         table: "clients",
         what: "metadata is not client metadata".into(),

@@ -7,10 +7,13 @@
     reason = "helpers of tests stop the test"
 )]
 
+mod accounts;
 mod assertions;
 mod authorize;
+mod backchannel_logout;
 mod clients_api;
 mod end_session;
+mod frontchannel_logout;
 mod garbage;
 mod hosts;
 mod interaction;

@@ -16,6 +16,10 @@ async fn the_discovery_document() {
         "token_endpoint": "http://latchkey.internal:1411/api/oidc/token",
         "userinfo_endpoint": "http://latchkey.internal:1411/api/oidc/userinfo",
         "end_session_endpoint": "https://id.example.com/api/oidc/end-session",
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
         "jwks_uri": "http://latchkey.internal:1411/.well-known/jwks.json",
         "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
         "claims_supported": [

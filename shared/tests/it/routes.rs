@@ -25,7 +25,13 @@ async fn scene(w: &World) -> Scene<'_> {
 
 impl Scene<'_> {
     fn path(&self, route: &Route) -> String {
-        route.path.replace("{id}", &self.app.id).replace("{secretId}", "no-secret").replace("{kid}", "no-key")
+        route
+            .path
+            .replace("{id}", &self.app.id)
+            .replace("{secretId}", "no-secret")
+            .replace("{kid}", "no-key")
+            .replace("{sessionId}", "no-session")
+            .replace("{deliveryId}", "no-delivery")
     }
 
     fn name(route: &Route) -> String {
@@ -143,7 +149,7 @@ async fn every_admin_route_refuses_a_plain_person() {
     let scene = scene(&w).await;
     let before = everything(&w).await;
     let admin: Vec<&Route> = ROUTES.iter().filter(|r| r.auth == Auth::Admin).collect();
-    assert_eq!(admin.len(), 12);
+    assert_eq!(admin.len(), 17);
     for route in admin {
         let answer = scene.send(&scene.bob.browser, route, &[]).await;
         assert_eq!(error(&answer), (403, "forbidden".into()), "{}", Scene::name(route));

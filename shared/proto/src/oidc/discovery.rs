@@ -21,6 +21,14 @@ pub struct Discovery {
     pub userinfo_endpoint: String,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
+    /// Logout tokens are sent to clients that want them (OpenID Connect Back-Channel Logout 1.0 §2.1).
+    pub backchannel_logout_supported: bool,
+    /// They say which session ended.
+    pub backchannel_logout_session_supported: bool,
+    /// Clients' logout pages are loaded (OpenID Connect Front-Channel Logout 1.0 §3).
+    pub frontchannel_logout_supported: bool,
+    /// They learn which session ended.
+    pub frontchannel_logout_session_supported: bool,
     /// Where the public keys are.
     pub jwks_uri: String,
     /// Scopes that requests can have.
@@ -67,6 +75,10 @@ impl Discovery {
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             jwks_uri: format!("{internal}/.well-known/jwks.json"),
             scopes_supported: scope::STANDARD.to_vec(),
             claims_supported: claims::SUPPORTED.to_vec(),
@@ -108,6 +120,10 @@ mod tests {
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "backchannel_logout_supported": true,
+                "backchannel_logout_session_supported": true,
+                "frontchannel_logout_supported": true,
+                "frontchannel_logout_session_supported": true,
                 "jwks_uri": "http://id:1411/.well-known/jwks.json",
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [

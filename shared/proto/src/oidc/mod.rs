@@ -4,9 +4,11 @@ pub mod access_token;
 pub mod claims;
 pub mod discovery;
 pub mod id_token;
+pub mod logout_token;
 pub mod subject;
 
 pub use access_token::AccessToken;
 pub use claims::Person;
 pub use discovery::Discovery;
 pub use id_token::IdToken;
+pub use logout_token::LogoutToken;

@@ -1,6 +1,6 @@
 //! Clients as the API reads and shows them, and the rules their fields keep.
 
-use super::subject_type;
+use super::{logout_uris, subject_type};
 use crate::api::error::{ApiError, FieldError};
 use crate::store::client::{Client, ClientSecret};
 
@@ -141,6 +141,7 @@ impl ClientInput {
         check_patterns(&mut errors, "logoutCallbackURLs", &self.logout_callback_urls);
         let metadata = self.metadata.unwrap_or_else(|| before.metadata.clone());
         subject_type::check(&mut errors, &metadata, &self.callback_urls);
+        logout_uris::check(&mut errors, &metadata, &self.callback_urls);
         let launch_url = self.launch_url.filter(|u| !u.is_empty());
         if launch_url.as_deref().is_some_and(|u| !is_web_address(u)) {
             errors.push(FieldError::new("launchURL", "invalid_format", "must be a valid URL"));
