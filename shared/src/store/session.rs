@@ -165,8 +165,8 @@ pub fn rebind(old: Option<&str>, current: Option<&str>, new: &str) -> Stmt {
 /// Most accounts of one browser that are listed.
 const MOST_ACCOUNTS: i64 = 20;
 
-/// The live sessions of a browser whose owners may sign in, by the hash of its accounts cookie, oldest first. An absent
-/// cookie gives no row.
+/// The live sessions of a browser whose owners may sign in, by the hash of its accounts cookie, in the order of their
+/// usernames. An absent cookie gives no row.
 #[must_use]
 pub fn of_browser(browser_hash: Option<&str>, now: UnixTime) -> Stmt {
     Stmt::new(concat!(
@@ -174,7 +174,7 @@ pub fn of_browser(browser_hash: Option<&str>, now: UnixTime) -> Stmt {
         user_columns!(),
         " FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.browser_hash = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2 AND u.disabled = 0 \
-         ORDER BY s.created_at, s.id LIMIT ?3"
+         ORDER BY u.username_folded, s.id LIMIT ?3"
     ))
     .bind(browser_hash.unwrap_or(""))
     .bind(now)
