@@ -1,6 +1,6 @@
 // Several accounts in one browser: who is offered, what choosing does, and what it does not.
 import assert from 'node:assert/strict'
-import { Browser, FOREIGN, SESSION } from '../harness/browser.ts'
+import { ACCOUNTS, Browser, FOREIGN, SESSION } from '../harness/browser.ts'
 import {
   addPerson, answerPasskey, assertApiError, assertErrorPage, authorizePath, createClient, decodeJwt, delivered, follow, getTokens, press, redeem,
   request, setupAdmin, signedIn, signIn, type Client, type Person, type Request,
@@ -10,7 +10,6 @@ import { subject, test } from '../harness/test.ts'
 import type { Answer } from '../harness/http.ts'
 
 const op = subject()
-const ACCOUNTS = 'latchkey_accounts'
 let admin: Person
 let bob: Person & { id: string }
 let client: Client
