@@ -33,6 +33,12 @@ pub fn lines<'a>(accounts: impl Iterator<Item = &'a Who>, current: Option<&'a Wh
     lines
 }
 
+/// The address of the page that leads to a path of ours.
+#[must_use]
+pub fn address(redirect: &str) -> String {
+    format!("/accounts?{}", render_query(&[("redirect", redirect)]))
+}
+
 /// Lists the accounts of this browser. Without any it leads to the sign-in page.
 ///
 /// # Errors
@@ -54,8 +60,15 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     Ok(respond::page(StatusCode::OK, html, Vec::new()))
 }
 
-async fn signed_in(cx: &Cx, req: &Req) -> Result<(Option<Who>, Vec<Who>), Failure> {
+/// Who is signed in, and all accounts of this browser; without cookies the store is not asked.
+///
+/// # Errors
+/// A fault if the store fails.
+pub async fn signed_in(cx: &Cx, req: &Req) -> Result<(Option<Who>, Vec<Who>), Failure> {
     let (hash, accounts) = (http::session_hash(cx, req), http::accounts_hash(cx, req));
+    if hash.is_none() && accounts.is_none() {
+        return Ok((None, Vec::new()));
+    }
     let [current, accounts] = load(
         &*cx.host.db,
         [session::live(hash.as_deref(), cx.now), session::of_browser(accounts.as_deref(), cx.now)],
@@ -85,7 +98,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     match accounts.iter().find(|who| who.session.id == session_id) {
         Some(chosen) => take_up(&cx, &req, chosen, Vec::new(), respond::see_other(redirect)).await,
         // It was signed out of meanwhile: the page shows who is left.
-        None => Ok(respond::see_other(&format!("/accounts?{}", render_query(&[("redirect", redirect)])))),
+        None => Ok(respond::see_other(&address(redirect))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::begin::Before;
 use super::ceremony::Fresh;
-use super::{begin, ceremony};
+use super::{accounts, begin, ceremony};
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::Standing;
 use crate::flow::{body, frame, query, response};
@@ -84,18 +84,20 @@ impl Destination {
 }
 
 /// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm or to sign in to another
-/// account.
+/// account. Who has signed out of one of several accounts chooses among the others.
 ///
 /// # Errors
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let target = Target::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned());
+    let redirect = params.get("redirect").and_then(local_path).unwrap_or(HOME);
+    let target = Target::Path(redirect.to_owned());
     let destination = Destination { target, other: params.get("other").is_some() };
-    let who = http::signed_in(&cx, &req).await?;
+    let (who, accounts) = accounts::signed_in(&cx, &req).await?;
     let again = destination.other || params.get("reauthenticate").is_some();
     match &who {
         Some(who) if !again && !who.user.disabled => Ok(respond::see_other(&destination.address())),
+        None if !again && !accounts.is_empty() => Ok(respond::see_other(&accounts::address(redirect))),
         _ => page(&cx, &req, &destination, None, who.as_ref(), None, StatusCode::OK).await,
     }
 }

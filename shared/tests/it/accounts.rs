@@ -297,7 +297,11 @@ async fn signing_out_ends_the_current_account_or_all_of_them() {
     let page_ = ada.browser.get("/logout").await;
     assert!(text(&page_).contains(r#"<button name="all" value="1">"#));
     ada.browser.post_form("/logout", &[]).await;
-    assert_eq!(names(&ada.browser.get("/accounts").await), ["Ada Lovelace"]);
+    // whoever goes to the sign-in page now is shown who is left
+    let answer = ada.browser.get("/settings/account").await;
+    let answer = ada.browser.get(location(&answer)).await;
+    assert_eq!(location(&answer), "/accounts?redirect=%2Fsettings%2Faccount");
+    assert_eq!(names(&ada.browser.get(location(&answer)).await), ["Ada Lovelace"]);
     let sid = session_of_browser(&w, &ada).await;
     ada.browser.post_form("/accounts", &[("account", &sid)]).await;
     assert!(!text(&ada.browser.get("/logout").await).contains("name=\"all\""), "one account is all");

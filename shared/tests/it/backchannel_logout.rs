@@ -5,8 +5,9 @@ use http::{Method, Response, StatusCode};
 use proto::jose::jwt::TokenType;
 use serde_json::{Value, json};
 use shared::db::Stmt;
-use shared::ports::FetchError;
+use shared::ports::{Db, DbError, FetchError};
 use shared::store::{consent, user};
+use std::sync::Arc;
 use testkit::World;
 
 const OUT: &str = "https://app.example/out";
@@ -183,7 +184,7 @@ async fn withdrawing_consent_or_removing_the_app_ends_what_it_holds_and_keeps_th
     is_refused(&w, &one, &tokens).await;
     assert_eq!(userinfo(&w, &other["access_token"]).await.status(), 200);
     let again = w.host.db.batch(consent::withdraw(&ada.id, &one.id, w.host.clock.now())).await;
-    assert_eq!(again.err(), Some(shared::ports::DbError::Lost));
+    assert_eq!(again.err(), Some(DbError::Lost));
 
     let path = format!("/api/oidc/clients/{}", two.id);
     assert_eq!(ada.browser.send_json(Method::DELETE, &path, &json!({})).await.status(), 204);
@@ -278,7 +279,7 @@ async fn one_node_delivers_and_a_dead_one_is_taken_over_from() {
     let now = w.host.clock.now();
     let claim = || shared::store::logout::claim(&id, now, now.plus(60)).into();
     w.host.db.batch(claim()).await.unwrap();
-    assert_eq!(w.host.db.batch(claim()).await.err(), Some(shared::ports::DbError::Lost));
+    assert_eq!(w.host.db.batch(claim()).await.err(), Some(DbError::Lost));
     answers(&w, OUT, 200);
     w.clock.advance(59);
     w.tick().await.unwrap();
@@ -287,6 +288,98 @@ async fn one_node_delivers_and_a_dead_one_is_taken_over_from() {
     w.tick().await.unwrap();
     assert_eq!(told(&w).len(), 1);
     assert_eq!(outbox(&w).await, [["delivered", "2", "0", "-"]]);
+}
+
+/// A store that fails for batches that hold this text.
+struct Failing {
+    inner: Arc<dyn Db>,
+    at: &'static str,
+}
+
+#[async_trait::async_trait]
+impl Db for Failing {
+    async fn batch(&self, stmts: Vec<Stmt>) -> Result<Vec<shared::db::Rows>, DbError> {
+        if stmts.iter().any(|stmt| stmt.sql.contains(self.at)) {
+            return Err(DbError::Unavailable("for this test".to_owned()));
+        }
+        self.inner.batch(stmts).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_half_way_loses_no_notice() {
+    // what fails, the status of the sign-out, who is signed in then, tokens sent, what the outbox holds
+    let table: [(&str, u16, bool, usize, &[[&str; 4]]); 3] = [
+        ("INSERT INTO logout_deliveries", 500, true, 0, &[]),
+        ("SET attempts = attempts + 1", 200, false, 0, &[["pending", "0", "0", "-"]]),
+        ("SET state = ?3", 200, false, 1, &[["pending", "1", "60", "-"]]),
+    ];
+    for (at, status, is_signed_in, sent, held) in table {
+        let w = World::new().await;
+        let mut ada = Person::setup(&w).await;
+        let app = app(&ada, OUT).await;
+        let tokens = ada.tokens(&app, &[]).await;
+        answers(&w, OUT, 200);
+        let broken = w.another_node(|host| host.db = Arc::new(Failing { inner: host.db.clone(), at }));
+        let cookie = format!("__Host-latchkey_session={}", ada.session().unwrap());
+        let post = request(Method::POST, "/logout", &[("cookie", &cookie)], "");
+        assert_eq!(broken.request(post).await.status().as_u16(), status, "{at}");
+        assert_eq!(ada.browser.get("/api/users/me").await.status() == 200, is_signed_in, "{at}");
+        assert_eq!(userinfo(&w, &tokens["access_token"]).await.status() == 200, is_signed_in, "{at}");
+        assert_eq!(
+            (told(&w).len(), outbox(&w).await),
+            (sent, held.iter().map(|r| r.map(str::to_owned).to_vec()).collect()),
+            "{at}"
+        );
+        // once the store is well again, whoever has to be told is told
+        w.clock.advance(60);
+        w.tick().await.unwrap();
+        assert_eq!(told(&w).len(), usize::from(!is_signed_in), "{at}");
+        assert!(outbox(&w).await.iter().all(|row| row[0] == "delivered"), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_signed_is_tried_again() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let app = app(&ada, OUT).await;
+    ada.tokens(&app, &[]).await;
+    let metadata = json!({ "backchannel_logout_uri": OUT, "id_token_signed_response_alg": "ES512" });
+    let broken = Stmt::new("UPDATE clients SET metadata = ?1").bind(metadata.to_string());
+    change(&w, broken).await;
+    ada.browser.post_form("/logout", &[]).await;
+    assert_eq!(outbox(&w).await, [["pending", "1", "10", "could not be signed"]]);
+    assert_eq!(told(&w), []);
+}
+
+#[tokio::test]
+async fn a_pairwise_client_hears_of_the_person_it_knows() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let metadata = json!({ "backchannel_logout_uri": OUT, "subject_type": "pairwise" });
+    let app = App::register(&ada, json!({ "skipConsent": true, "metadata": metadata })).await;
+    answers(&w, OUT, 200);
+    let known = claims(&ada.tokens(&app, &[]).await["id_token"])["sub"].clone();
+    assert_ne!(known, json!(ada.id));
+    w.host.db.batch(user::delete(&ada.id, w.host.clock.now())).await.unwrap();
+    w.tick().await.unwrap();
+    assert_eq!(jwt_part(&told(&w)[0].1, 1)["sub"], known);
+}
+
+#[tokio::test]
+async fn leaving_the_groups_of_an_app_ends_what_it_holds() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let mut bob = Person::join(&w, "bob", 2).await;
+    let app = App::register(&ada, json!({ "skipConsent": true, "isGroupRestricted": true })).await;
+    admit(&w, "photographers", &bob.id).await;
+    allow(&w, &app, "photographers").await;
+    let tokens = bob.tokens(&app, &[]).await;
+    assert_eq!(userinfo(&w, &tokens["access_token"]).await.status(), 200);
+    change(&w, Stmt::new("DELETE FROM user_group_members")).await;
+    assert_eq!(userinfo(&w, &tokens["access_token"]).await.status(), 401);
+    assert_eq!(error(&app.refresh(&w, &tokens["refresh_token"]).await), (403, "access_denied".into()));
 }
 
 #[tokio::test]
