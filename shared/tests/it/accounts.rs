@@ -4,7 +4,8 @@ use crate::stage::*;
 use http::Method;
 use serde_json::{Value, json};
 use shared::db::Stmt;
-use shared::store::user;
+use shared::ports::DbError;
+use shared::store::{session, user};
 use testkit::{Browser, World};
 
 const ACCOUNTS: &str = "__Host-latchkey_accounts";
@@ -132,6 +133,14 @@ async fn s39_only_this_browsers_accounts_can_be_chosen() {
         assert_eq!(set_cookies(answer.headers()), [""; 0]);
     }
     assert_eq!(me(&bob.browser).await, "bob");
+    // the store itself holds to it, and to what is still live
+    let group = proto::hash::sha256_b64(&ada.browser.cookie(ACCOUNTS).unwrap());
+    let take_up = async |group: &str| {
+        w.host.db.query(session::take_up(&sid, group, "new", w.host.clock.now())).await.err()
+    };
+    assert_eq!(take_up("another").await, Some(DbError::Lost));
+    change(&w, Stmt::new("UPDATE sessions SET ended_at = 1 WHERE id = ?1").bind(&sid)).await;
+    assert_eq!(take_up(&group).await, Some(DbError::Lost));
     // from another site
     for headers in [[("origin", "https://evil.example"), ("content-type", FORM)]] {
         let post = request(Method::POST, "/accounts", &headers, &encode(&[("account", &sid)]));
