@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Browser, FOREIGN, SESSION } from '../harness/browser.ts'
+import { ACCOUNTS, Browser, FOREIGN, SESSION } from '../harness/browser.ts'
 import {
   addPerson, answerPasskey, assertErrorPage, authorize, authorizePath, createClient, decodeJwt, delivered, follow, getCode, getTokens, joinJwt,
   press, redeem, request, setupAdmin, signIn, type Client, type Person,
@@ -583,7 +583,7 @@ test('s11 consent posted from another site, or without a session, is refused', a
   for (const headers of FOREIGN) {
     assert.equal((await a.browser.post('/interaction', { interaction: id, action: 'allow' }, headers)).status, 403)
   }
-  a.browser.jar.cookies.delete(SESSION)
+  for (const name of [SESSION, ACCOUNTS]) a.browser.jar.cookies.delete(name)
   const answer = await a.browser.post('/interaction', { interaction: id, action: 'allow' })
   const end = answer.status === 303 ? await follow(a.browser, answer) : answer
   assert.ok(end.status === 400 || step(end.text) === 'authenticate', `${end.status}`)

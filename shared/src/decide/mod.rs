@@ -8,6 +8,7 @@ pub mod client_assertion;
 pub mod client_auth;
 pub mod code;
 pub mod introspection;
+pub mod logout;
 pub mod prompt;
 pub mod refresh;
 pub mod resource;

@@ -21,7 +21,9 @@ pub struct Facts<'a> {
     pub who: Option<&'a Who>,
     /// The `sub` that the client knows that person by.
     pub subject: Option<&'a str>,
-    /// Whether that person is in a group the client allows.
+    /// Everybody who is signed in in this browser.
+    pub accounts: &'a [Account],
+    /// Whether the person of `who` is in a group the client allows.
     pub is_member: bool,
     /// What that person has agreed to before.
     pub consent: Option<&'a Consent>,
@@ -29,6 +31,15 @@ pub struct Facts<'a> {
     pub interaction: Option<&'a Interaction>,
     /// This instant.
     pub now: UnixTime,
+}
+
+/// Somebody who is signed in in this browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Session and person.
+    pub who: Who,
+    /// The `sub` that the client knows the person by.
+    pub subject: String,
 }
 
 /// What comes next.
@@ -49,7 +60,9 @@ pub enum Next {
 /// # Errors
 /// [`Refusal::NotInAllowedGroups`], shown to the person; only a silent request reports it to the client.
 pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
-    let Some(who) = f.who else { return Ok(Next::Authenticate) };
+    let Some(who) = f.who else {
+        return Ok(if choices(f).next().is_some() { Next::SelectAccount } else { Next::Authenticate });
+    };
     if needs_account(f, who) {
         return Ok(Next::SelectAccount);
     }
@@ -62,6 +75,13 @@ pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
     Ok(if needs_consent(f, who) { Next::Consent } else { Next::Grant })
 }
 
+/// The accounts that the person may choose from: all of this browser, or the one that the client means.
+pub fn choices<'a>(f: &Facts<'a>) -> impl Iterator<Item = &'a Who> {
+    let meant = f.ask.hint_sub.as_deref();
+    let fitting = f.accounts.iter().filter(move |account| meant.is_none_or(|sub| sub == account.subject));
+    fitting.map(|account| &account.who)
+}
+
 /// Whether the person authenticated for this very request. The sign-in says so itself: clocks of two nodes, or
 /// two requests within a second, prove nothing.
 fn authenticated_for_this(f: &Facts<'_>, who: &Who) -> bool {
@@ -69,6 +89,10 @@ fn authenticated_for_this(f: &Facts<'_>, who: &Who) -> bool {
 }
 
 fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
+    // The client means another account, and that one is signed in as well.
+    if f.ask.hint_sub.as_deref().is_some_and(|sub| Some(sub) != f.subject) {
+        return choices(f).next().is_some();
+    }
     let chosen = f.interaction.is_some_and(|i| {
         i.account_selected_at.is_some() && i.user_id.as_deref() == Some(who.user.id.as_str())
     });
@@ -241,6 +265,7 @@ mod tests {
                 client: &client(),
                 who: Some(&who),
                 subject: Some("u"),
+                accounts: &[],
                 is_member: false,
                 consent,
                 interaction,
@@ -288,6 +313,7 @@ mod tests {
                 client,
                 who,
                 subject: who.map(|_| "u"),
+                accounts: &[],
                 is_member,
                 consent,
                 interaction: None,
@@ -299,6 +325,49 @@ mod tests {
         assert_eq!(run(&plain, &strict, Some(&who), false), Ok(Next::Authenticate));
         assert_eq!(run(&plain, &restricted, Some(&who), false), Err(Refusal::NotInAllowedGroups));
         assert_eq!(run(&plain, &restricted, Some(&who), true), Ok(Next::Grant));
+    }
+
+    #[test]
+    fn accounts_of_the_browser_are_offered_where_they_could_help() {
+        let of = |id: &str| {
+            let Who { session, user } = who(500);
+            Who {
+                session: Session { id: format!("s-{id}"), ..session },
+                user: User { id: id.into(), ..user },
+            }
+        };
+        let (u, x) = (of("u"), of("x"));
+        let both = [u.clone(), x.clone()];
+        let consent = given("openid email");
+        let hinted = |sub: &str| CheckedAsk { hint_sub: Some(sub.into()), ..ask("", None) };
+        let run = |ask: &CheckedAsk, who: Option<&Who>, accounts: &[Who]| {
+            let facts = Facts {
+                ask,
+                client: &client(),
+                who,
+                subject: who.map(|w| w.user.id.as_str()),
+                accounts: &accounts
+                    .iter()
+                    .map(|who| Account { who: who.clone(), subject: who.user.id.clone() })
+                    .collect::<Vec<_>>(),
+                is_member: false,
+                consent: Some(&consent),
+                interaction: None,
+                now: UnixTime(1000),
+            };
+            let ids = choices(&facts).map(|w| w.user.id.clone()).collect::<Vec<_>>();
+            (next(&facts).unwrap(), ids.join(" "))
+        };
+        let all = || "u x".to_owned();
+        assert_eq!(run(&ask("", None), Some(&u), &both), (Next::Grant, all()), "the current one counts");
+        assert_eq!(run(&ask("select_account", None), Some(&u), &both), (Next::SelectAccount, all()));
+        assert_eq!(run(&ask("", None), None, &both), (Next::SelectAccount, all()), "signed out of one");
+        assert_eq!(run(&ask("", None), None, &[]), (Next::Authenticate, String::new()));
+        assert_eq!(run(&hinted("x"), Some(&u), &both), (Next::SelectAccount, "x".into()));
+        assert_eq!(run(&hinted("x"), None, &both), (Next::SelectAccount, "x".into()));
+        assert_eq!(run(&hinted("x"), Some(&x), &both), (Next::Grant, "x".into()));
+        assert_eq!(run(&hinted("y"), Some(&u), &both), (Next::Authenticate, String::new()));
+        assert_eq!(run(&hinted("y"), None, &both), (Next::Authenticate, String::new()));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
 use super::{cimd, grant, own_token, page_error, query_and_body, response, with_cookies};
+use crate::db::Rows;
 use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
-use crate::decide::prompt::{self, Facts, Next};
+use crate::decide::prompt::{self, Account, Facts, Next};
 use crate::decide::resource::{self, Reach, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::http::{self, Cx, Req, Resp, respond};
@@ -29,6 +30,8 @@ pub struct Standing {
     pub who: Option<Who>,
     /// The `sub` that the client knows that person by.
     pub subject: Option<String>,
+    /// Everybody who is signed in in this browser.
+    pub accounts: Vec<Account>,
     /// Whether that person is in a group that the client allows.
     pub is_member: bool,
     /// What that person agreed to before.
@@ -48,16 +51,23 @@ impl Standing {
         if self.who.as_ref().is_some_and(|w| w.user.disabled) {
             return Err(ErrorKind::Forbidden.into());
         }
-        Ok(prompt::next(&Facts {
+        Ok(prompt::next(&self.facts(cx))?)
+    }
+
+    /// What the next step is decided by.
+    #[must_use]
+    pub fn facts(&self, cx: &Cx) -> Facts<'_> {
+        Facts {
             ask: &self.ask,
             client: &self.client,
             who: self.who.as_ref(),
             subject: self.subject.as_deref(),
+            accounts: &self.accounts,
             is_member: self.is_member,
             consent: self.consent.as_ref(),
             interaction: self.interaction.as_ref(),
             now: cx.now,
-        })?)
+        }
     }
 
     /// The client side of the request.
@@ -82,11 +92,13 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let client_id = params.get("client_id").ok_or(Refusal::ClientIdMissing)?;
     cimd::resolve(&cx, client_id).await?;
     let hash = http::session_hash(&cx, &req);
-    let [client, who, member, given, reach] = load(
+    let accounts = http::accounts_hash(&cx, &req);
+    let [client, who, accounts, member, given, reach] = load(
         &*cx.host.db,
         [
             client::by_id(client_id),
             session::live(hash.as_deref(), cx.now),
+            session::of_browser(accounts.as_deref(), cx.now),
             interaction::membership_of_client(client_id, hash.as_deref()),
             consent::of_session(hash.as_deref(), client_id),
             api::reach(client_id, SubjectType::User, params.get("resource")),
@@ -114,6 +126,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let standing = Standing {
         ask,
         subject: subject_of(&cx, &known.client, who.as_ref()).await?,
+        accounts: accounts_of(&cx, &known.client, &accounts).await?,
         client: known.client,
         who,
         is_member: !member.is_empty(),
@@ -142,11 +155,13 @@ async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
 pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standing, Failure> {
     let browser = http::browser(cx, req)?;
     let hash = http::session_hash(cx, req);
-    let [found, who, member, given, reach] = load(
+    let accounts = http::accounts_hash(cx, req);
+    let [found, who, accounts, member, given, reach] = load(
         &*cx.host.db,
         [
             interaction::with_client(id, cx.now),
             session::live(hash.as_deref(), cx.now),
+            session::of_browser(accounts.as_deref(), cx.now),
             interaction::membership(id, hash.as_deref()),
             interaction::consent(id, hash.as_deref()),
             api::reach_of_interaction(id),
@@ -163,6 +178,7 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     Ok(Standing {
         ask,
         subject: subject_of(cx, &client, who.as_ref()).await?,
+        accounts: accounts_of(cx, &client, &accounts).await?,
         client,
         who,
         is_member: !member.is_empty(),
@@ -177,6 +193,15 @@ async fn subject_of(cx: &Cx, client: &Client, who: Option<&Who>) -> Result<Optio
         Some(who) => Ok(Some(subject::of(&cx.host, client, &who.user.id).await?)),
         None => Ok(None),
     }
+}
+
+async fn accounts_of(cx: &Cx, client: &Client, rows: &Rows) -> Result<Vec<Account>, Failure> {
+    let mut accounts = Vec::new();
+    for who in Who::all_from_rows(rows)? {
+        let subject = subject::of(&cx.host, client, &who.user.id).await?;
+        accounts.push(Account { who, subject });
+    }
+    Ok(accounts)
 }
 
 async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> {

@@ -9,6 +9,7 @@ pub mod client_keys;
 pub mod discovery;
 pub mod end_session;
 mod federated_keys;
+pub mod front_channel;
 pub mod grant;
 pub mod health;
 pub mod interaction;
@@ -19,6 +20,7 @@ pub mod page_error;
 pub mod remote;
 pub mod response;
 pub mod revocation;
+pub mod session_end;
 pub mod token;
 pub mod userinfo;
 

@@ -1,5 +1,6 @@
 //! `GET` and `POST /setup`: the first admin, once.
 
+use super::begin::Before;
 use super::ceremony::Fresh;
 use super::{begin, ceremony};
 use crate::db::Stmt;
@@ -102,7 +103,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         updated_at: cx.now,
     };
     let passkey = ceremony::to_passkey(&cx, &user, credential)?;
-    let begin = begin::begin(&cx, &req, &user.id, &passkey.id, None)?;
+    let begin = begin::begin(&cx, &req, &user.id, &passkey.id, Before::default())?;
     let mut stmts = vec![claim(cx.now), user.insert(cx.now), passkey.insert()];
     stmts.extend(begin.stmts.clone());
     let data = json!({ "passkeyName": passkey.name });
@@ -121,7 +122,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Err(error) => return Err(Fault::from(error).into()),
     }
     let mut resp = respond::see_other("/settings/account");
-    begin.set_cookie(&cx, resp.headers_mut());
+    begin.set_cookies(&cx, resp.headers_mut());
     Ok(resp)
 }
 

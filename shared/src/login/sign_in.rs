@@ -1,7 +1,8 @@
 //! `GET` and `POST /login`, and the sign-in step of `/interaction`.
 
+use super::begin::Before;
 use super::ceremony::Fresh;
-use super::{begin, ceremony};
+use super::{accounts, begin, ceremony};
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::Standing;
 use crate::flow::{body, frame, query, response};
@@ -25,54 +26,83 @@ use serde_json::json;
 const HOME: &str = "/settings/account";
 
 /// Where the person goes after signing in.
-enum Destination {
+enum Target {
     /// A page of ours.
     Path(String),
     /// An authorization request that waits.
     Interaction(String),
 }
 
+/// What a sign-in is for.
+struct Destination {
+    target: Target,
+    /// Whether another account than the current one is to sign in, beside it.
+    other: bool,
+}
+
 impl Destination {
     fn read(params: &Params) -> Self {
-        match params.get("interaction") {
-            Some(id) => Self::Interaction(id.to_owned()),
-            None => Self::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned()),
-        }
+        let target = match params.get("interaction") {
+            Some(id) => Target::Interaction(id.to_owned()),
+            None => Target::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned()),
+        };
+        Self { target, other: params.get("other").is_some() }
     }
 
     fn address(&self) -> String {
-        match self {
-            Self::Path(path) => path.clone(),
-            Self::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
+        match &self.target {
+            Target::Path(path) => path.clone(),
+            Target::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
         }
     }
 
-    /// The hidden field that brings it back.
-    fn hidden(&self) -> Hidden<'_> {
-        match self {
-            Self::Path(path) => Hidden { name: "redirect", value: path },
-            Self::Interaction(id) => Hidden { name: "interaction", value: id },
+    /// The address of the page itself.
+    fn page(&self, reauthenticate: bool) -> String {
+        let (path, mut params) = match &self.target {
+            Target::Path(path) => ("/login", vec![("redirect", path.as_str())]),
+            Target::Interaction(id) => ("/interaction", vec![("interaction", id.as_str())]),
+        };
+        match &self.target {
+            _ if self.other => params.push(("other", "1")),
+            Target::Path(_) if reauthenticate => params.push(("reauthenticate", "1")),
+            _ => {}
         }
+        format!("{path}?{}", render_query(&params))
+    }
+
+    /// The hidden fields that bring it back.
+    fn hidden(&self) -> Vec<Hidden<'_>> {
+        let mut hidden = vec![match &self.target {
+            Target::Path(path) => Hidden { name: "redirect", value: path },
+            Target::Interaction(id) => Hidden { name: "interaction", value: id },
+        }];
+        if self.other {
+            hidden.push(Hidden { name: "other", value: "1" });
+        }
+        hidden
     }
 }
 
-/// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm.
+/// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm or to sign in to another
+/// account. Who has signed out of one of several accounts chooses among the others.
 ///
 /// # Errors
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let destination =
-        Destination::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned());
-    let who = http::signed_in(&cx, &req).await?;
-    let again = params.get("reauthenticate").is_some();
+    let redirect = params.get("redirect").and_then(local_path).unwrap_or(HOME);
+    let target = Target::Path(redirect.to_owned());
+    let destination = Destination { target, other: params.get("other").is_some() };
+    let (who, accounts) = accounts::signed_in(&cx, &req).await?;
+    let again = destination.other || params.get("reauthenticate").is_some();
     match &who {
         Some(who) if !again && !who.user.disabled => Ok(respond::see_other(&destination.address())),
+        None if !again && !accounts.is_empty() => Ok(respond::see_other(&accounts::address(redirect))),
         _ => page(&cx, &req, &destination, None, who.as_ref(), None, StatusCode::OK).await,
     }
 }
 
-/// The sign-in step of an interaction.
+/// The sign-in step of an interaction; `other` if another account than the current one is to sign in.
 ///
 /// # Errors
 /// A fault.
@@ -81,8 +111,9 @@ pub async fn page_for_interaction(
     req: &Req,
     id: &str,
     standing: &Standing,
+    other: bool,
 ) -> Result<Resp, Failure> {
-    let destination = Destination::Interaction(id.to_owned());
+    let destination = Destination { target: Target::Interaction(id.to_owned()), other };
     page(cx, req, &destination, Some(standing), standing.who.as_ref(), None, StatusCode::OK).await
 }
 
@@ -99,16 +130,11 @@ async fn page(
     let fresh = Fresh::new(cx, None)?;
     cx.host.db.query(fresh.insert(cx, &browser, challenge::Ceremony::Get)).await?;
     let begun = fresh.get(cx)?;
-    let fresh_url = match destination {
-        Destination::Interaction(id) => format!("/interaction?{}", render_query(&[("interaction", id)])),
-        Destination::Path(path) if who.is_some() => {
-            format!("/login?{}", render_query(&[("redirect", path), ("reauthenticate", "1")]))
-        }
-        Destination::Path(path) => format!("/login?{}", render_query(&[("redirect", path)])),
-    };
+    let reauthenticate = who.is_some() && !destination.other;
+    let fresh_url = destination.page(reauthenticate);
     let html = pages::render(&SignInPage {
         frame: frame(cx, req),
-        purpose: if who.is_some() { Purpose::Reauthenticate } else { Purpose::SignIn },
+        purpose: if reauthenticate { Purpose::Reauthenticate } else { Purpose::SignIn },
         client: standing.map(|s| s.client.name.as_str()),
         ceremony: Ceremony {
             action: "/login",
@@ -116,7 +142,7 @@ async fn page(
             challenge_id: &begun.challenge_id,
             fresh_url: &fresh_url,
         },
-        hidden: vec![destination.hidden()],
+        hidden: destination.hidden(),
         problem,
     });
     let form_action = standing.map(|s| response::form_action(&s.ask.redirect_uri)).unwrap_or_default();
@@ -143,7 +169,8 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return again(&cx, &req, &destination, who.as_ref(), problem).await;
     };
     let browser = http::browser(&cx, &req)?;
-    let [challenge, owned, who] = load(
+    let accounts = http::accounts_hash(&cx, &req);
+    let [challenge, owned, who, accounts] = load(
         &*cx.host.db,
         [
             challenge::consume(
@@ -154,6 +181,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
             ),
             passkey::with_owner(parsed.credential_id()),
             session::live(hash.as_deref(), cx.now),
+            session::of_browser(accounts.as_deref(), cx.now),
         ],
     )
     .await?;
@@ -178,7 +206,8 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if user.disabled {
         return Err(ErrorKind::Forbidden.into());
     }
-    signed_in(&cx, &req, &destination, (&passkey, &user), verified, (who.as_ref(), &browser)).await
+    let before = Before { current: who.as_ref(), accounts: &Who::all_from_rows(&accounts)? };
+    signed_in(&cx, &req, &destination, (&passkey, &user), verified, (before, &browser)).await
 }
 
 fn stored(passkey: &Passkey) -> StoredCredential {
@@ -196,9 +225,9 @@ async fn signed_in(
     destination: &Destination,
     (passkey, user): (&Passkey, &User),
     verified: Authenticated,
-    (current, browser): (Option<&Who>, &Browser),
+    (before, browser): (Before<'_>, &Browser),
 ) -> Result<Resp, Failure> {
-    let begin = begin::begin(cx, req, &user.id, &passkey.id, current)?;
+    let begin = begin::begin(cx, req, &user.id, &passkey.id, before)?;
     let mut stmts = begin.stmts.clone();
     // A counter that went back is kept: otherwise the copy would look right from now on.
     let sign_count = if verified.clone_suspected { passkey.sign_count } else { verified.sign_count };
@@ -209,7 +238,7 @@ async fn signed_in(
         verified.clone_suspected,
         cx.now,
     ));
-    if let Destination::Interaction(id) = destination {
+    if let Target::Interaction(id) = &destination.target {
         stmts.push(interaction::authenticated(id, &browser.hash, &user.id));
     }
     let data = json!({ "passkeyName": passkey.name });
@@ -230,7 +259,7 @@ async fn signed_in(
         Err(error) => return Err(Fault::from(error).into()),
     }
     let mut resp = respond::see_other(&destination.address());
-    begin.set_cookie(cx, resp.headers_mut());
+    begin.set_cookies(cx, resp.headers_mut());
     Ok(resp)
 }
 
@@ -246,7 +275,7 @@ async fn again(
         Problem::ChallengeExpired | Problem::NoResponse => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNAUTHORIZED,
     };
-    if let Destination::Interaction(id) = destination {
+    if let Target::Interaction(id) = &destination.target {
         let rows = cx.host.db.query(interaction::with_client(id, cx.now)).await?;
         if interaction::read_with_client(&rows)?.is_some() {
             let standing = crate::flow::authorize::interaction_standing(cx, req, id).await?;

@@ -16,6 +16,7 @@ mod setup;
 mod sign_in;
 mod sign_out;
 mod signed_out;
+mod signing_out;
 mod text;
 
 pub use account::{AccountPage, AddPasskey, PasskeyKind, PasskeyLine};
@@ -25,11 +26,12 @@ pub use error::{Detail, DetailLabel, ErrorKind, ErrorPage};
 pub use form_post::FormPostPage;
 pub use messages::{ALL as LANGUAGES, Messages, negotiate};
 pub use problem::Problem;
-pub use select_account::SelectAccountPage;
+pub use select_account::{AccountLine, SelectAccountPage};
 pub use setup::{SetupPage, SetupValues};
 pub use sign_in::{Purpose, SignInPage};
 pub use sign_out::SignOutPage;
 pub use signed_out::SignedOutPage;
+pub use signing_out::SigningOutPage;
 pub use text::{Exact, Filled, Isolated, bdi, exact};
 
 use askama::Template;

@@ -7,13 +7,16 @@
     reason = "helpers of tests stop the test"
 )]
 
+mod accounts;
 mod apis;
 mod assertions;
 mod authorize;
+mod backchannel_logout;
 mod cimd;
 mod claims;
 mod clients_api;
 mod end_session;
+mod frontchannel_logout;
 mod garbage;
 mod hosts;
 mod interaction;

@@ -31,6 +31,8 @@ impl Scene<'_> {
             .replace("{secretId}", "no-secret")
             .replace("{clientId}", "no-client")
             .replace("{kid}", "no-key")
+            .replace("{sessionId}", "no-session")
+            .replace("{deliveryId}", "no-delivery")
     }
 
     fn name(route: &Route) -> String {
@@ -148,7 +150,7 @@ async fn every_admin_route_refuses_a_plain_person() {
     let scene = scene(&w).await;
     let before = everything(&w).await;
     let admin: Vec<&Route> = ROUTES.iter().filter(|r| r.auth == Auth::Admin).collect();
-    assert_eq!(admin.len(), 26);
+    assert_eq!(admin.len(), 31);
     for route in admin {
         let answer = scene.send(&scene.bob.browser, route, &[]).await;
         assert_eq!(error(&answer), (403, "forbidden".into()), "{}", Scene::name(route));

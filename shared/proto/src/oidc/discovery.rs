@@ -35,6 +35,14 @@ pub struct Discovery {
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Algorithms of assertions there.
     pub revocation_endpoint_auth_signing_alg_values_supported: Vec<Alg>,
+    /// Logout tokens are sent to clients that want them (OpenID Connect Back-Channel Logout 1.0 §2.1).
+    pub backchannel_logout_supported: bool,
+    /// They say which session ended.
+    pub backchannel_logout_session_supported: bool,
+    /// Clients' logout pages are loaded (OpenID Connect Front-Channel Logout 1.0 §3).
+    pub frontchannel_logout_supported: bool,
+    /// They learn which session ended.
+    pub frontchannel_logout_session_supported: bool,
     /// Where the public keys are.
     pub jwks_uri: String,
     /// Scopes that requests can have.
@@ -104,6 +112,10 @@ impl Discovery {
             revocation_endpoint: format!("{internal}/api/oidc/revoke"),
             revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             revocation_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             jwks_uri: format!("{internal}/.well-known/jwks.json"),
             scopes_supported: scope::STANDARD.to_vec(),
             claims_supported: claims::SUPPORTED.to_vec(),
@@ -151,6 +163,10 @@ mod tests {
                 "revocation_endpoint_auth_methods_supported":
                     ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
                 "revocation_endpoint_auth_signing_alg_values_supported": Alg::ALL,
+                "backchannel_logout_supported": true,
+                "backchannel_logout_session_supported": true,
+                "frontchannel_logout_supported": true,
+                "frontchannel_logout_session_supported": true,
                 "jwks_uri": "http://id:1411/.well-known/jwks.json",
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [
