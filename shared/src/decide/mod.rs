@@ -9,5 +9,6 @@ pub mod client_auth;
 pub mod code;
 pub mod prompt;
 pub mod refresh;
+pub mod request_source;
 pub mod resource;
 pub mod session;

@@ -187,8 +187,14 @@ async fn s11_s40_every_route_that_trusts_a_cookie_refuses_other_origins() {
 #[test]
 fn s40_whatever_changes_something_for_a_cookie_asks_for_the_origin() {
     // These take no cookie as proof: clients authenticate, or the person is asked on a page of ours.
-    let open =
-        ["/authorize", "/api/oidc/end-session", "/api/oidc/revoke", "/api/oidc/token", "/api/oidc/userinfo"];
+    let open = [
+        "/authorize",
+        "/api/oidc/end-session",
+        "/api/oidc/par",
+        "/api/oidc/revoke",
+        "/api/oidc/token",
+        "/api/oidc/userinfo",
+    ];
     for route in ROUTES {
         let changes = route.method != Verb::Get;
         assert_eq!(is_same_origin(route), changes && !open.contains(&route.path), "{}", Scene::name(route));
@@ -346,7 +352,7 @@ async fn s58_cors_is_where_the_column_says_and_never_with_cookies() {
     assert_eq!(open, want.into());
     let registered: BTreeSet<&str> =
         ROUTES.iter().filter(|r| r.cors == Cors::Registered).map(|r| r.path).collect();
-    let want = ["/api/oidc/revoke", "/api/oidc/token", "/api/oidc/userinfo"];
+    let want = ["/api/oidc/par", "/api/oidc/revoke", "/api/oidc/token", "/api/oidc/userinfo"];
     assert_eq!(registered, want.into());
     for route in ROUTES {
         let name = Scene::name(route);

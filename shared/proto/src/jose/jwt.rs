@@ -15,6 +15,9 @@ pub enum TokenType {
     IdToken,
     /// Back-channel logout token (OpenID Connect Back-Channel Logout §2.4).
     LogoutToken,
+    /// Authorization response (JARM §2.1), which has no `typ` of its own. It is only ever made, and says no `sub`,
+    /// without which nobody takes it for an ID token.
+    AuthorizationResponse,
 }
 
 impl TokenType {
@@ -23,7 +26,7 @@ impl TokenType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::IdToken | Self::AuthorizationResponse => "JWT",
             Self::LogoutToken => "logout+jwt",
         }
     }
@@ -160,6 +163,11 @@ impl Claims {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Every claim, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// A claim of any type.
