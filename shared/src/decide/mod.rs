@@ -11,5 +11,6 @@ pub mod introspection;
 pub mod logout;
 pub mod prompt;
 pub mod refresh;
+pub mod request_source;
 pub mod resource;
 pub mod session;

@@ -106,7 +106,7 @@ pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
     // This is open to everybody, also to people who may not use the app.
     if params.get("action") == Some("deny") {
         save_one(&cx, interaction::finish(id)).await?;
-        return response::send_error(&cx, &req, &standing.known(), Refusal::Denied);
+        return response::send_error(&cx, &req, &standing.known(), Refusal::Denied).await;
     }
     match (params.get("action"), standing.next(&cx)?) {
         (Some("allow"), Next::Consent) => save_one(&cx, interaction::give_consent(id, who, cx.now)).await?,

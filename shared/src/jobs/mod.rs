@@ -8,7 +8,7 @@ use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
 use crate::store::{
-    self, challenge, client, grant, interaction, jti, remote_document, revoked_token, session,
+    self, challenge, client, grant, interaction, jti, pushed_request, remote_document, revoked_token, session,
 };
 use proto::time::UnixTime;
 use std::sync::Arc;
@@ -16,12 +16,13 @@ use std::sync::Arc;
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-const SWEEPS: [fn(UnixTime) -> Stmt; 9] = [
+const SWEEPS: [fn(UnixTime) -> Stmt; 10] = [
     challenge::sweep,
     interaction::sweep,
     grant::sweep,
     session::sweep,
     jti::sweep,
+    pushed_request::sweep,
     revoked_token::sweep,
     remote_document::sweep,
     client::sweep,

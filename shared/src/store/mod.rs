@@ -14,6 +14,7 @@ pub mod jti;
 pub mod logout;
 pub mod origin;
 pub mod passkey;
+pub mod pushed_request;
 pub mod remote_document;
 pub mod revoked_token;
 pub mod session;

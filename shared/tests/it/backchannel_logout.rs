@@ -472,6 +472,6 @@ async fn logout_addresses_are_checked_when_they_are_registered() {
     ] {
         let answer = send(json!({ name: uri })).await;
         assert_eq!(error(&answer), (400, "validation_failed".into()), "{name}");
-        assert_eq!(json_of(&answer)["details"]["fields"][0]["field"], format!("metadata.{name}"));
+        assert_eq!(json_of(&answer)["details"]["fields"][0]["code"], name);
     }
 }
