@@ -13,6 +13,7 @@ mod authorize;
 mod cimd;
 mod claims;
 mod clients_api;
+mod dpop;
 mod end_session;
 mod garbage;
 mod hosts;
