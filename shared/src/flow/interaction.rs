@@ -98,7 +98,7 @@ pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
         // These two are open to everybody, also to people who may not use the app.
         Some("deny") => {
             save_one(&cx, interaction::finish(id)).await?;
-            return response::send_error(&cx, &req, &standing.known(), Refusal::Denied);
+            return response::send_error(&cx, &req, &standing.known(), Refusal::Denied).await;
         }
         Some("switch_account") => return switch_account(&cx, id, who).await,
         _ => {}

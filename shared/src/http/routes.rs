@@ -5,7 +5,8 @@ use super::types::{Cx, Req, Resp};
 use crate::api::{api_access, apis, clients, signing_keys, users};
 use crate::failure::{Failure, Fault};
 use crate::flow::{
-    authorize, discovery, end_session, health, interaction, introspection, jwks, revocation, token, userinfo,
+    authorize, discovery, end_session, health, interaction, introspection, jwks, par, revocation, token,
+    userinfo,
 };
 use crate::login::{account, setup, sign_in, sign_out};
 use crate::ports::Bucket;
@@ -294,6 +295,21 @@ pub static ROUTES: &[Route] = &[
             Auth::Client,
             "Introspection endpoint",
             h!(introspection::post),
+        ),
+    ),
+    json(
+        None,
+        201,
+        None,
+        limited(
+            &TOKEN,
+            oauth(
+                Verb::Post,
+                "/api/oidc/par",
+                Auth::Client,
+                "Pushed authorization request endpoint",
+                h!(par::post),
+            ),
         ),
     ),
     oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),

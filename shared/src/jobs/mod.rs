@@ -5,18 +5,21 @@ use crate::host::Host;
 use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
-use crate::store::{challenge, client, grant, interaction, jti, remote_document, revoked_token, session};
+use crate::store::{
+    challenge, client, grant, interaction, jti, pushed_request, remote_document, revoked_token, session,
+};
 use proto::time::UnixTime;
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-const SWEEPS: [fn(UnixTime) -> Stmt; 8] = [
+const SWEEPS: [fn(UnixTime) -> Stmt; 9] = [
     challenge::sweep,
     interaction::sweep,
     grant::sweep,
     session::sweep,
     jti::sweep,
+    pushed_request::sweep,
     revoked_token::sweep,
     remote_document::sweep,
     client::sweep,

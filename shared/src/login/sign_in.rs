@@ -3,7 +3,7 @@
 use super::ceremony::Fresh;
 use super::{begin, ceremony};
 use crate::failure::{Failure, Fault};
-use crate::flow::authorize::Standing;
+use crate::flow::authorize::{Standing, interaction_standing};
 use crate::flow::{body, frame, query, response};
 use crate::http::{self, Browser, Cx, Req, Resp, respond};
 use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage};
@@ -247,10 +247,13 @@ async fn again(
         _ => StatusCode::UNAUTHORIZED,
     };
     if let Destination::Interaction(id) = destination {
-        let rows = cx.host.db.query(interaction::with_client(id, cx.now)).await?;
-        if interaction::read_with_client(&rows)?.is_some() {
-            let standing = crate::flow::authorize::interaction_standing(cx, req, id).await?;
-            return page(cx, req, destination, Some(&standing), who, Some(problem), status).await;
+        match interaction_standing(cx, req, id).await {
+            Ok(standing) => {
+                return page(cx, req, destination, Some(&standing), who, Some(problem), status).await;
+            }
+            // It is gone, or another browser's: the person may still sign in.
+            Err(Failure::Page(ErrorKind::Interaction)) => {}
+            Err(failure) => return Err(failure),
         }
     }
     page(cx, req, destination, None, who, Some(problem), status).await

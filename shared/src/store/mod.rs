@@ -13,6 +13,7 @@ pub mod interaction;
 pub mod jti;
 pub mod origin;
 pub mod passkey;
+pub mod pushed_request;
 pub mod remote_document;
 pub mod revoked_token;
 pub mod session;

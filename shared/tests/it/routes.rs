@@ -191,6 +191,7 @@ fn s40_whatever_changes_something_for_a_cookie_asks_for_the_origin() {
         "/authorize",
         "/api/oidc/end-session",
         "/api/oidc/introspect",
+        "/api/oidc/par",
         "/api/oidc/revoke",
         "/api/oidc/token",
         "/api/oidc/userinfo",
@@ -352,7 +353,13 @@ async fn s58_cors_is_where_the_column_says_and_never_with_cookies() {
     assert_eq!(open, want.into());
     let registered: BTreeSet<&str> =
         ROUTES.iter().filter(|r| r.cors == Cors::Registered).map(|r| r.path).collect();
-    let want = ["/api/oidc/introspect", "/api/oidc/revoke", "/api/oidc/token", "/api/oidc/userinfo"];
+    let want = [
+        "/api/oidc/introspect",
+        "/api/oidc/par",
+        "/api/oidc/revoke",
+        "/api/oidc/token",
+        "/api/oidc/userinfo",
+    ];
     assert_eq!(registered, want.into());
     for route in ROUTES {
         let name = Scene::name(route);

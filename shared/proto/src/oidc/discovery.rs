@@ -19,6 +19,10 @@ pub struct Discovery {
     pub token_endpoint: String,
     /// Where claims are told.
     pub userinfo_endpoint: String,
+    /// Where clients push authorization requests (RFC 9126 §5).
+    pub pushed_authorization_request_endpoint: String,
+    /// `false`: which clients must push is said of each one.
+    pub require_pushed_authorization_requests: bool,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
     /// Where clients ask about tokens (RFC 7662).
@@ -43,7 +47,7 @@ pub struct Discovery {
     pub claims_supported: Vec<&'static str>,
     /// `code`.
     pub response_types_supported: Vec<&'static str>,
-    /// See [`ResponseMode`].
+    /// See [`ResponseMode::NAMES`].
     pub response_modes_supported: Vec<&'static str>,
     /// Grants of the token endpoint.
     pub grant_types_supported: Vec<&'static str>,
@@ -51,6 +55,8 @@ pub struct Discovery {
     pub subject_types_supported: Vec<&'static str>,
     /// Algorithms of the keys that sign now.
     pub id_token_signing_alg_values_supported: Vec<Alg>,
+    /// Algorithms of signed authorization responses (JARM §4).
+    pub authorization_signing_alg_values_supported: Vec<Alg>,
     /// See [`crate::oauth::ClientCredentials`].
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Algorithms of client assertions.
@@ -72,7 +78,10 @@ pub struct Discovery {
     pub claims_parameter_supported: bool,
     /// Whether `request` is read.
     pub request_parameter_supported: bool,
-    /// Whether `request_uri` is read; it would be `true` if left out.
+    /// Algorithms that clients may sign request objects with (RFC 9101 §9).
+    pub request_object_signing_alg_values_supported: Vec<Alg>,
+    /// Whether a `request_uri` of the client is read; it would be `true` if left out. Those of pushed requests are
+    /// no such (RFC 9126 §5).
     pub request_uri_parameter_supported: bool,
 }
 
@@ -91,6 +100,8 @@ impl Discovery {
             authorization_endpoint: format!("{issuer}/authorize"),
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
+            pushed_authorization_request_endpoint: format!("{internal}/api/oidc/par"),
+            require_pushed_authorization_requests: false,
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
             introspection_endpoint: format!("{internal}/api/oidc/introspect"),
             introspection_endpoint_auth_methods_supported: vec![
@@ -108,10 +119,11 @@ impl Discovery {
             scopes_supported: scope::STANDARD.to_vec(),
             claims_supported: claims::SUPPORTED.to_vec(),
             response_types_supported: vec!["code"],
-            response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
+            response_modes_supported: ResponseMode::NAMES.map(|(name, _)| name).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token"],
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
+            authorization_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
             client_id_metadata_document_supported: false,
@@ -120,7 +132,8 @@ impl Discovery {
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
             authorization_response_iss_parameter_supported: true,
             claims_parameter_supported: true,
-            request_parameter_supported: false,
+            request_parameter_supported: true,
+            request_object_signing_alg_values_supported: Alg::ALL.to_vec(),
             request_uri_parameter_supported: false,
         }
     }
@@ -141,6 +154,8 @@ mod tests {
                 "authorization_endpoint": "https://id.example/authorize",
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
+                "pushed_authorization_request_endpoint": "http://id:1411/api/oidc/par",
+                "require_pushed_authorization_requests": false,
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
                 "introspection_endpoint": "http://id:1411/api/oidc/introspect",
                 "introspection_endpoint_auth_methods_supported":
@@ -158,10 +173,13 @@ mod tests {
                     "preferred_username", "picture", "groups", "locale", "updated_at", "auth_time", "acr", "amr"
                 ],
                 "response_types_supported": ["code"],
-                "response_modes_supported": ["query", "fragment", "form_post"],
+                "response_modes_supported": [
+                    "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"
+                ],
                 "grant_types_supported": ["authorization_code", "refresh_token"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
+                "authorization_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": [
                     "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
                 ],
@@ -172,7 +190,10 @@ mod tests {
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,
                 "claims_parameter_supported": true,
-                "request_parameter_supported": false,
+                "request_parameter_supported": true,
+                "request_object_signing_alg_values_supported": [
+                    "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
+                ],
                 "request_uri_parameter_supported": false,
             })
         );
