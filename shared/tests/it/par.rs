@@ -12,18 +12,9 @@ use testkit::{Browser, World};
 const PAR: &str = "/api/oidc/par";
 const URN: &str = "urn:ietf:params:oauth:request_uri:";
 
-/// Sends parameters to the endpoint, authenticated as the client is registered.
-async fn send(w: &World, app: &App, pairs: &[(String, String)]) -> Answer {
-    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    let basic = app.secret.as_ref().map(|secret| basic(&app.id, secret));
-    let mut headers = vec![("content-type", FORM)];
-    headers.extend(basic.as_deref().map(|value| ("authorization", value)));
-    w.request(request(Method::POST, PAR, &headers, &encode(&pairs))).await
-}
-
 /// Pushes a request and gives its URN.
 async fn push(w: &World, app: &App, changes: &[(&str, &str)]) -> String {
-    let answer = send(w, app, &app.params(changes)).await;
+    let answer = app.push(w, &app.params(changes)).await;
     assert_eq!(answer.status(), 201, "{answer:?}");
     json_of(&answer)["request_uri"].as_str().unwrap().to_owned()
 }
@@ -49,7 +40,7 @@ async fn s08_a_pushed_request_is_used_once_by_its_client_within_90_seconds() {
     let mut ada = Person::setup(&w).await;
     let app = App::register(&ada, json!({ "skipConsent": true })).await;
     let other = App::register(&ada, json!({ "skipConsent": true })).await;
-    let answer = send(&w, &app, &app.params(&[])).await;
+    let answer = app.push(&w, &app.params(&[])).await;
     assert_eq!((answer.status().as_u16(), field(&answer, "cache-control")), (201, "no-store"));
     let said = json_of(&answer);
     let urn = said["request_uri"].as_str().unwrap();
@@ -156,12 +147,12 @@ async fn s03_a_request_is_checked_when_it_is_pushed() {
     ];
     for app in [&app, &public] {
         for (changes, code) in table {
-            let answer = send(&w, app, &app.params(changes)).await;
+            let answer = app.push(&w, &app.params(changes)).await;
             assert_eq!(error(&answer), (400, code.into()), "{changes:?}");
         }
         let mut twice = app.params(&[]);
         twice.push(("state".into(), "again".into()));
-        assert_eq!(error(&send(&w, app, &twice).await), (400, "invalid_request".into()));
+        assert_eq!(error(&app.push(&w, &twice).await), (400, "invalid_request".into()));
     }
     assert_eq!(count(&w).await, "0");
 }
@@ -177,7 +168,7 @@ async fn s17_the_client_authenticates_as_at_the_token_endpoint() {
     let none = App { id, secret: None };
     let unknown = App { id: "unknown".into(), secret: Some("wrong-secret".into()) };
     for app in [&wrong, &none, &unknown] {
-        let answer = send(&w, app, &app.params(&[])).await;
+        let answer = app.push(&w, &app.params(&[])).await;
         assert_eq!(error(&answer), (401, "invalid_client".into()));
     }
     let secret = app.secret.clone().unwrap();
@@ -291,7 +282,7 @@ async fn a_store_that_fails_half_way_never_gives_a_second_use() {
     let mut ada = Person::setup(&w).await;
     let app = App::register(&ada, json!({ "skipConsent": true })).await;
     for at in [0, 1] {
-        let answer = send(&failing(&w, at), &app, &app.params(&[])).await;
+        let answer = app.push(&failing(&w, at), &app.params(&[])).await;
         assert_eq!(error(&answer), (500, "server_error".into()));
         assert_eq!(count(&w).await, "0", "nothing is stored");
     }

@@ -466,6 +466,15 @@ impl App {
         w.request(request(Method::POST, path, &headers, &encode(&pairs))).await
     }
 
+    /// Pushes an authorization request, authenticated as the client is registered.
+    pub(crate) async fn push(&self, w: &World, pairs: &[(String, String)]) -> Answer {
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let basic = self.secret.as_ref().map(|secret| basic(&self.id, secret));
+        let mut headers = vec![("content-type", FORM)];
+        headers.extend(basic.as_deref().map(|value| ("authorization", value)));
+        w.request(request(Method::POST, "/api/oidc/par", &headers, &encode(&pairs))).await
+    }
+
     /// Redeems a code.
     pub(crate) async fn exchange(&self, w: &World, code: &str) -> Answer {
         self.token(
