@@ -8,6 +8,7 @@ use super::apis::{
 };
 use super::clients::{ClientDto, ClientInput, ClientMetaDto, SecretDto, SecretInput};
 use super::error::FieldError;
+use super::initial_access_tokens::{InitialAccessTokenDto, InitialAccessTokenInput};
 use super::paging::Pagination;
 use super::signing_keys::{SigningKeyDto, SigningKeyInput};
 use super::users::UserDto;
@@ -41,6 +42,8 @@ fn schemas() -> Map<String, Value> {
     add::<ApiClientLine>("ApiClientLine", &mut named);
     add::<ApiClientDto>("ApiClient", &mut named);
     add::<ClientApiDto>("ClientApi", &mut named);
+    add::<InitialAccessTokenInput>("InitialAccessTokenInput", &mut named);
+    add::<InitialAccessTokenDto>("InitialAccessToken", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
@@ -62,6 +65,10 @@ fn schemas() -> Map<String, Value> {
             }),
         );
     }
+    all.insert(
+        "InitialAccessTokenList".into(),
+        json!({ "type": "array", "items": reference("InitialAccessToken") }),
+    );
     all.insert(
         "Error".into(),
         json!({

@@ -10,5 +10,6 @@ pub mod code;
 pub mod introspection;
 pub mod prompt;
 pub mod refresh;
+pub mod registration;
 pub mod resource;
 pub mod session;

@@ -16,6 +16,7 @@ pub mod introspection;
 pub mod jwks;
 pub mod oauth_error;
 pub mod page_error;
+pub mod register;
 pub mod remote;
 pub mod response;
 pub mod revocation;

@@ -5,13 +5,15 @@ use crate::host::Host;
 use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
-use crate::store::{challenge, client, grant, interaction, jti, remote_document, revoked_token, session};
+use crate::store::{
+    challenge, client, grant, initial_access_token, interaction, jti, remote_document, revoked_token, session,
+};
 use proto::time::UnixTime;
 
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-const SWEEPS: [fn(UnixTime) -> Stmt; 8] = [
+const SWEEPS: [fn(UnixTime) -> Stmt; 9] = [
     challenge::sweep,
     interaction::sweep,
     grant::sweep,
@@ -20,6 +22,7 @@ const SWEEPS: [fn(UnixTime) -> Stmt; 8] = [
     revoked_token::sweep,
     remote_document::sweep,
     client::sweep,
+    initial_access_token::sweep,
 ];
 
 /// Removes what has expired, a thousand rows a statement, and moves the signing keys on. Running it twice or on

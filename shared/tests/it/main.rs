@@ -27,6 +27,7 @@ mod pairwise;
 mod passkeys;
 mod prompts;
 mod refresh;
+mod registration;
 mod remote;
 mod revocation;
 mod round_trips;
