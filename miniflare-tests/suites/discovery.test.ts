@@ -33,12 +33,13 @@ test('discovery says exactly what is served', async () => {
     request_uri_parameter_supported: false,
     prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    token_endpoint_auth_signing_alg_values_supported: ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'],
   }
   for (const [field, value] of Object.entries(expected)) assert.deepEqual(d[field], value, field)
   for (const claim of ['sub', 'given_name', 'family_name', 'name', 'display_name', 'email', 'email_verified', 'preferred_username', 'groups', 'locale', 'updated_at', 'auth_time', 'acr', 'amr']) {
     assert.ok(d.claims_supported.includes(claim), `claims_supported has ${claim}`)
   }
-  for (const absent of ['introspection_endpoint', 'revocation_endpoint', 'registration_endpoint', 'device_authorization_endpoint']) {
+  for (const absent of ['client_id_metadata_document_supported', 'registration_endpoint']) {
     assert.equal(d[absent], undefined, `${absent} is not served yet`)
   }
 })

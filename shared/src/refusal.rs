@@ -138,6 +138,18 @@ pub enum Refusal {
     /// The client's key set is malformed or cannot be fetched, and there is no copy.
     ClientKeysUnavailable,
 
+    // client registration
+    /// A redirect URI is missing, malformed, insecure or holds a wildcard (RFC 7591 §3.2.2).
+    RegisteredUriInvalid,
+    /// A member of the client metadata breaks a rule, which the text names (RFC 7591 §3.2.2).
+    ClientMetadataInvalid(&'static str),
+    /// Software statements are signed by nobody whom this installation knows (RFC 7591 §3.2.2).
+    SoftwareStatementUnapproved,
+    /// A change does not name its client, or says what only we say (RFC 7592 §2.2).
+    RegistrationRequestInvalid,
+    /// As many clients have registered without a token as may.
+    RegistrationFull,
+
     // token request
     /// `grant_type` is missing.
     GrantTypeMissing,
@@ -364,6 +376,20 @@ impl Refusal {
             }
             Self::ClientPending => (E::UnauthorizedClient, "The client has not been approved yet."),
             Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),
+            Self::RegisteredUriInvalid => {
+                (E::InvalidRedirectUri, "A redirect URI is missing, malformed, insecure or holds a wildcard.")
+            }
+            Self::ClientMetadataInvalid(rule) => (E::InvalidClientMetadata, rule),
+            Self::SoftwareStatementUnapproved => {
+                (E::UnapprovedSoftwareStatement, "Software statements are not accepted.")
+            }
+            Self::RegistrationRequestInvalid => (
+                E::InvalidRequest,
+                "The request must name the client with its secret, and nothing that only the server says.",
+            ),
+            Self::RegistrationFull => {
+                (E::TemporarilyUnavailable, "No more clients can register without a token.")
+            }
             Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
             Self::GrantTypeNotRegistered => {
                 (E::UnauthorizedClient, "The client is not registered for this grant type.")

@@ -4,6 +4,7 @@ pub mod api_access;
 pub mod apis;
 pub mod clients;
 pub mod error;
+pub mod initial_access_tokens;
 pub mod json;
 #[cfg(test)]
 mod openapi;

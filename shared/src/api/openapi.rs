@@ -8,6 +8,7 @@ use super::apis::{
 };
 use super::clients::{ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
 use super::error::FieldError;
+use super::initial_access_tokens::{InitialAccessTokenDto, InitialAccessTokenInput};
 use super::paging::Pagination;
 use super::sessions::SessionDto;
 use super::signing_keys::{SigningKeyDto, SigningKeyInput};
@@ -44,6 +45,8 @@ fn schemas() -> Map<String, Value> {
     add::<ClientApiDto>("ClientApi", &mut named);
     add::<DeliveryDto>("LogoutDelivery", &mut named);
     add::<SessionDto>("Session", &mut named);
+    add::<InitialAccessTokenInput>("InitialAccessTokenInput", &mut named);
+    add::<InitialAccessTokenDto>("InitialAccessToken", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
@@ -66,6 +69,10 @@ fn schemas() -> Map<String, Value> {
             }),
         );
     }
+    all.insert(
+        "InitialAccessTokenList".into(),
+        json!({ "type": "array", "items": reference("InitialAccessToken") }),
+    );
     all.insert(
         "Error".into(),
         json!({

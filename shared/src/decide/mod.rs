@@ -11,6 +11,7 @@ pub mod introspection;
 pub mod logout;
 pub mod prompt;
 pub mod refresh;
+pub mod registration;
 pub mod request_source;
 pub mod resource;
 pub mod session;

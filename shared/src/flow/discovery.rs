@@ -5,6 +5,7 @@ use super::cimd;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
+use crate::settings::Registration;
 use http::StatusCode;
 use proto::oidc::discovery::Discovery;
 
@@ -16,6 +17,8 @@ pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
     let algs = keyring::algorithms(&cx.host, cx.now).await?;
     let internal = cx.host.settings.internal_app_url.as_str();
     let document = Discovery {
+        registration_endpoint: (cx.host.settings.registration != Registration::Off)
+            .then(|| cx.host.settings.app_url.join("/api/oidc/register")),
         client_id_metadata_document_supported: cimd::is_on(&cx),
         ..Discovery::new(cx.issuer(), internal, &algs)
     };

@@ -19,6 +19,7 @@ pub mod jwks;
 pub mod oauth_error;
 pub mod page_error;
 pub mod par;
+pub mod register;
 pub mod remote;
 pub mod request;
 pub mod response;

@@ -2,11 +2,11 @@
 
 use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
-use crate::api::{api_access, apis, clients, sessions, signing_keys, users};
+use crate::api::{api_access, apis, clients, initial_access_tokens, sessions, signing_keys, users};
 use crate::failure::{Failure, Fault};
 use crate::flow::{
-    authorize, discovery, end_session, health, interaction, introspection, jwks, par, revocation, token,
-    userinfo,
+    authorize, discovery, end_session, health, interaction, introspection, jwks, par, register, revocation,
+    token, userinfo,
 };
 use crate::login::{account, accounts, setup, sign_in, sign_out};
 use crate::ports::Bucket;
@@ -145,6 +145,8 @@ pub static API: Bucket = bucket("api", 100, 1, 300, false);
 pub static BEGIN: Bucket = bucket("begin", 5, 1, 60, true);
 /// Token requests: apps come from one address for many people.
 pub static TOKEN: Bucket = bucket("token", 100, 1, 300, true);
+/// Registering clients.
+pub static REGISTER: Bucket = bucket("register", 5, 60, 10, true);
 /// Signing in.
 pub static SIGN_IN: Bucket = bucket("webauthn-login", 1, 5, 10, true);
 /// Making accounts.
@@ -221,6 +223,12 @@ const fn oauth(
 ) -> Route {
     let row = row(method, path, auth, Shape::OAuth, summary, handler);
     Route { cors: Cors::Registered, cache: Cache::NoStore, body_limit: FORM, ..row }
+}
+
+/// What a client does to its own registration.
+const fn own_registration(method: Verb, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    let row = oauth(method, "/api/oidc/register/{id}", Auth::Bearer, summary, handler);
+    Route { cors: Cors::None, ..row }
 }
 
 /// A route of the JSON API for admins.
@@ -335,6 +343,22 @@ pub static ROUTES: &[Route] = &[
         cors: Cors::Any,
         ..form("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle))
     },
+    limited(
+        &REGISTER,
+        Route {
+            cors: Cors::Any,
+            ..oauth(
+                Verb::Post,
+                "/api/oidc/register",
+                Auth::Public,
+                "Client registration endpoint",
+                h!(register::post),
+            )
+        },
+    ),
+    own_registration(Verb::Get, "Shows a client its registration", h!(register::get)),
+    own_registration(Verb::Put, "Replaces the registration of a client", h!(register::put)),
+    own_registration(Verb::Delete, "Removes a client", h!(register::delete)),
     document("/.well-known/openid-configuration", "Provider metadata", h!(discovery::get)),
     document("/.well-known/oauth-authorization-server", "Provider metadata", h!(discovery::get)),
     document("/.well-known/jwks.json", "Keys that tokens are signed with", h!(jwks::get)),
@@ -440,6 +464,50 @@ pub static ROUTES: &[Route] = &[
             "/api/oidc/clients/{id}/refresh",
             "Fetches the metadata document of a client",
             h!(clients::refresh),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("Client"),
+        admin(
+            Verb::Post,
+            "/api/oidc/clients/{id}/approve",
+            "Lets a client that registered itself be used",
+            h!(clients::approve),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("InitialAccessTokenList"),
+        admin(
+            Verb::Get,
+            "/api/oidc/initial-access-tokens",
+            "Lists the tokens that clients register with",
+            h!(initial_access_tokens::list),
+        ),
+    ),
+    json(
+        Some("InitialAccessTokenInput"),
+        201,
+        Some("InitialAccessToken"),
+        admin(
+            Verb::Post,
+            "/api/oidc/initial-access-tokens",
+            "Makes a token that clients register with",
+            h!(initial_access_tokens::create),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/oidc/initial-access-tokens/{id}",
+            "Removes such a token",
+            h!(initial_access_tokens::delete),
         ),
     ),
     json(

@@ -28,6 +28,10 @@ pub enum Event {
     TokenRevocation,
     /// Signed out.
     SignOut,
+    /// A client registered itself.
+    ClientRegistered,
+    /// An admin let such a client be used.
+    ClientApproved,
     /// A signing key was made.
     SigningKeyCreated,
     /// A signing key began to sign; the one before it retired.
@@ -50,6 +54,8 @@ impl Event {
             Self::TokenReuse => "TOKEN_REUSE",
             Self::TokenRevocation => "TOKEN_REVOCATION",
             Self::SignOut => "SIGN_OUT",
+            Self::ClientRegistered => "CLIENT_REGISTERED",
+            Self::ClientApproved => "CLIENT_APPROVED",
             Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
             Self::SigningKeyActivated => "SIGNING_KEY_ACTIVATED",
             Self::SigningKeyRevoked => "SIGNING_KEY_REVOKED",

@@ -8,6 +8,7 @@ pub mod client;
 pub mod consent;
 pub mod federated_identity;
 pub mod grant;
+pub mod initial_access_token;
 pub mod instance;
 pub mod interaction;
 pub mod jti;

@@ -21,6 +21,7 @@ async fn each_route_counts_in_its_bucket() {
             ("POST", "/api/oidc/token" | "/api/oidc/revoke" | "/api/oidc/introspect" | "/api/oidc/par") => {
                 "token"
             }
+            ("POST", "/api/oidc/register") => "register",
             (_, "/authorize") | ("GET", "/setup" | "/login" | "/interaction") => "begin",
             (_, "/healthz") => {
                 assert_eq!(w.limit.take_checks(), []);
@@ -53,7 +54,7 @@ async fn s45_addresses_are_counted_folded() {
 async fn a_refusal_says_when_to_come_back() {
     let w = World::new().await;
     let ada = Person::setup(&w).await;
-    for bucket in ["api", "begin", "token", "signup", "webauthn-login"] {
+    for bucket in ["api", "begin", "token", "register", "signup", "webauthn-login"] {
         w.limit.set(bucket, Ok(Verdict::Refused { retry_after_s: 37 }));
     }
     for route in ROUTES.iter().filter(|r| r.path != "/healthz") {

@@ -33,6 +33,7 @@ mod par;
 mod passkeys;
 mod prompts;
 mod refresh;
+mod registration;
 mod remote;
 mod request_object;
 mod revocation;

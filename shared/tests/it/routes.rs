@@ -150,7 +150,7 @@ async fn every_admin_route_refuses_a_plain_person() {
     let scene = scene(&w).await;
     let before = everything(&w).await;
     let admin: Vec<&Route> = ROUTES.iter().filter(|r| r.auth == Auth::Admin).collect();
-    assert_eq!(admin.len(), 31);
+    assert_eq!(admin.len(), 35);
     for route in admin {
         let answer = scene.send(&scene.bob.browser, route, &[]).await;
         assert_eq!(error(&answer), (403, "forbidden".into()), "{}", Scene::name(route));
@@ -197,6 +197,8 @@ fn s40_whatever_changes_something_for_a_cookie_asks_for_the_origin() {
         "/api/oidc/revoke",
         "/api/oidc/token",
         "/api/oidc/userinfo",
+        "/api/oidc/register",
+        "/api/oidc/register/{id}",
     ];
     for route in ROUTES {
         let changes = route.method != Verb::Get;
@@ -351,6 +353,7 @@ async fn s58_cors_is_where_the_column_says_and_never_with_cookies() {
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
         "/api/oidc/end-session",
+        "/api/oidc/register",
     ];
     assert_eq!(open, want.into());
     let registered: BTreeSet<&str> =
