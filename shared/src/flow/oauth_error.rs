@@ -24,7 +24,12 @@ fn answer(status: u16, code: ErrorCode, description: &'static str) -> Resp {
 #[must_use]
 pub fn response(refusal: Refusal, req: &Req) -> Resp {
     let (code, description) = refusal.public();
-    let mut resp = answer(code.http_status(), code, description);
+    let status = match refusal {
+        // RFC 8628 §3.5: errors of polls are those of RFC 6749 §5.2, with its status.
+        Refusal::DeviceDenied => 400,
+        _ => code.http_status(),
+    };
+    let mut resp = answer(status, code, description);
     let challenge = match refusal {
         // RFC 6750 §3: a request without a token learns only which scheme to use.
         Refusal::TokenMissing => Some("Bearer".to_owned()),

@@ -8,7 +8,8 @@ use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
 use crate::store::{
-    self, challenge, client, grant, interaction, jti, remote_document, revoked_token, session,
+    self, challenge, client, counter, device_code, grant, interaction, jti, remote_document, revoked_token,
+    session,
 };
 use proto::time::UnixTime;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-const SWEEPS: [fn(UnixTime) -> Stmt; 9] = [
+const SWEEPS: [fn(UnixTime) -> Stmt; 11] = [
     challenge::sweep,
     interaction::sweep,
     grant::sweep,
@@ -26,6 +27,8 @@ const SWEEPS: [fn(UnixTime) -> Stmt; 9] = [
     remote_document::sweep,
     client::sweep,
     store::logout::sweep,
+    device_code::sweep,
+    counter::sweep,
 ];
 
 /// Removes what has expired, a thousand rows a statement, moves the signing keys on, and begins to deliver what is due.

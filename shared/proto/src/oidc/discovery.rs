@@ -21,6 +21,8 @@ pub struct Discovery {
     pub userinfo_endpoint: String,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
+    /// Where devices begin (RFC 8628 §4).
+    pub device_authorization_endpoint: String,
     /// Where clients ask about tokens (RFC 7662).
     pub introspection_endpoint: String,
     /// With a secret, or with an access token: public clients may not ask.
@@ -100,6 +102,7 @@ impl Discovery {
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            device_authorization_endpoint: format!("{issuer}/api/oidc/device/authorize"),
             introspection_endpoint: format!("{internal}/api/oidc/introspect"),
             introspection_endpoint_auth_methods_supported: vec![
                 "client_secret_basic",
@@ -121,7 +124,11 @@ impl Discovery {
             claims_supported: claims::SUPPORTED.to_vec(),
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
-            grant_types_supported: vec!["authorization_code", "refresh_token"],
+            grant_types_supported: vec![
+                "authorization_code",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
@@ -154,6 +161,7 @@ mod tests {
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "device_authorization_endpoint": "https://id.example/api/oidc/device/authorize",
                 "introspection_endpoint": "http://id:1411/api/oidc/introspect",
                 "introspection_endpoint_auth_methods_supported":
                     ["client_secret_basic", "client_secret_post", "private_key_jwt", "Bearer"],
@@ -175,7 +183,8 @@ mod tests {
                 ],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "fragment", "form_post"],
-                "grant_types_supported": ["authorization_code", "refresh_token"],
+                "grant_types_supported":
+                    ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": [
