@@ -16,8 +16,11 @@ test('discovery says exactly what is served', async () => {
     token_endpoint: `${op.url}/api/oidc/token`,
     userinfo_endpoint: `${op.url}/api/oidc/userinfo`,
     end_session_endpoint: `${op.url}/api/oidc/end-session`,
+    device_authorization_endpoint: `${op.url}/api/oidc/device/authorize`,
+    introspection_endpoint: `${op.url}/api/oidc/introspect`,
+    revocation_endpoint: `${op.url}/api/oidc/revoke`,
     jwks_uri: `${op.url}/.well-known/jwks.json`,
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
     scopes_supported: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'fragment', 'form_post'],
@@ -34,7 +37,7 @@ test('discovery says exactly what is served', async () => {
   for (const claim of ['sub', 'given_name', 'family_name', 'name', 'display_name', 'email', 'email_verified', 'preferred_username', 'groups', 'locale', 'updated_at', 'auth_time', 'acr', 'amr']) {
     assert.ok(d.claims_supported.includes(claim), `claims_supported has ${claim}`)
   }
-  for (const absent of ['introspection_endpoint', 'revocation_endpoint', 'registration_endpoint', 'device_authorization_endpoint', 'pushed_authorization_request_endpoint']) {
+  for (const absent of ['registration_endpoint', 'pushed_authorization_request_endpoint']) {
     assert.equal(d[absent], undefined, `${absent} is not served yet`)
   }
 })
