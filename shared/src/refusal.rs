@@ -188,6 +188,24 @@ pub enum Refusal {
     /// A refresh asks for more than was granted.
     ScopeExceedsGrant,
 
+    // device authorization
+    /// `device_code` is missing.
+    DeviceCodeMissing,
+    /// There is no such device code.
+    DeviceCodeUnknown,
+    /// The device code was issued to another client.
+    DeviceCodeOfOtherClient,
+    /// The device code gave its tokens before.
+    DeviceCodeAlreadyUsed,
+    /// The device code has expired.
+    DeviceCodeExpired,
+    /// The person has not decided yet.
+    DevicePending,
+    /// The device polls too often.
+    DeviceSlowDown,
+    /// The person said no.
+    DeviceDenied,
+
     // revocation and introspection
     /// `token` is missing.
     TokenParameterMissing,
@@ -417,6 +435,14 @@ impl Refusal {
                 (E::InvalidGrant, "The user account no longer exists or is disabled.")
             }
             Self::ScopeExceedsGrant => (E::InvalidScope, "The requested scope exceeds what was granted."),
+            Self::DeviceCodeMissing => (E::InvalidRequest, "The 'device_code' parameter is missing."),
+            Self::DeviceCodeUnknown | Self::DeviceCodeOfOtherClient | Self::DeviceCodeAlreadyUsed => {
+                (E::InvalidGrant, "The device code is invalid or was used before.")
+            }
+            Self::DeviceCodeExpired => (E::ExpiredToken, "The device code has expired."),
+            Self::DevicePending => (E::AuthorizationPending, "The user has not decided yet."),
+            Self::DeviceSlowDown => (E::SlowDown, "Polls come too often; wait five seconds longer."),
+            Self::DeviceDenied => (E::AccessDenied, "The user denied the request."),
             Self::TokenParameterMissing => (E::InvalidRequest, "The 'token' parameter is missing."),
             Self::TokenTypeUnsupported => {
                 (E::UnsupportedTokenType, "Only access tokens and refresh tokens can be revoked.")

@@ -6,7 +6,9 @@ use super::api_access::ClientApiDto;
 use super::apis::{
     ApiClientDto, ApiClientLine, ApiDto, ApiGrant, ApiInput, CimdAccessInput, PermissionsInput,
 };
+use super::authorized_clients::{AuthorizedClientDto, UsableClientDto};
 use super::clients::{ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
+use super::device::DeviceInfoDto;
 use super::error::FieldError;
 use super::initial_access_tokens::{InitialAccessTokenDto, InitialAccessTokenInput};
 use super::paging::Pagination;
@@ -31,6 +33,9 @@ fn schemas() -> Map<String, Value> {
     add::<ClientInput>("ClientInput", &mut named);
     add::<ClientDto>("Client", &mut named);
     add::<ClientMetaDto>("ClientMeta", &mut named);
+    add::<AuthorizedClientDto>("AuthorizedClient", &mut named);
+    add::<UsableClientDto>("UsableClient", &mut named);
+    add::<DeviceInfoDto>("DeviceInfo", &mut named);
     add::<SecretInput>("SecretInput", &mut named);
     add::<SecretDto>("Secret", &mut named);
     add::<SigningKeyInput>("SigningKeyInput", &mut named);
@@ -56,7 +61,9 @@ fn schemas() -> Map<String, Value> {
     all.insert("SigningKeyList".into(), json!({ "type": "array", "items": reference("SigningKey") }));
     all.insert("ClientApiList".into(), json!({ "type": "array", "items": reference("ClientApi") }));
     all.insert("SessionList".into(), json!({ "type": "array", "items": reference("Session") }));
-    for name in ["Client", "Api", "ApiClient", "ApiClientLine", "LogoutDelivery"] {
+    let listed =
+        ["Client", "Api", "ApiClient", "ApiClientLine", "LogoutDelivery", "AuthorizedClient", "UsableClient"];
+    for name in listed {
         all.insert(
             format!("{name}Page"),
             json!({

@@ -7,6 +7,7 @@ pub mod claims;
 pub mod client_assertion;
 pub mod client_auth;
 pub mod code;
+pub mod device;
 pub mod introspection;
 pub mod logout;
 pub mod prompt;

@@ -6,6 +6,7 @@ pub mod cimd;
 pub mod client;
 mod client_assertion;
 pub mod client_keys;
+pub mod device;
 pub mod discovery;
 pub mod dpop;
 pub mod end_session;

@@ -2,11 +2,14 @@
 
 use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
-use crate::api::{api_access, apis, clients, initial_access_tokens, sessions, signing_keys, users};
+use crate::api::device as api_device;
+use crate::api::{
+    api_access, apis, authorized_clients, clients, initial_access_tokens, sessions, signing_keys, users,
+};
 use crate::failure::{Failure, Fault};
 use crate::flow::{
-    authorize, discovery, end_session, health, interaction, introspection, jwks, par, register, revocation,
-    token, userinfo,
+    authorize, device, discovery, end_session, health, interaction, introspection, jwks, par, register,
+    revocation, token, userinfo,
 };
 use crate::login::{account, accounts, setup, sign_in, sign_out};
 use crate::ports::Bucket;
@@ -149,6 +152,8 @@ pub static TOKEN: Bucket = bucket("token", 100, 1, 300, true);
 pub static REGISTER: Bucket = bucket("register", 5, 60, 10, true);
 /// Signing in.
 pub static SIGN_IN: Bucket = bucket("webauthn-login", 1, 5, 10, true);
+/// Entering the code of a device, and deciding about it.
+pub static DEVICE: Bucket = bucket("device", 1, 3, 20, true);
 /// Making accounts.
 pub static SIGN_UP: Bucket = bucket("signup", 2, 60, 10, true);
 
@@ -294,6 +299,14 @@ pub static ROUTES: &[Route] = &[
     ),
     page("/accounts", "Accounts that are signed in in this browser", h!(accounts::show)),
     form("/accounts", "Goes on as one of them", h!(accounts::submit)),
+    Route { auth: Auth::UserPage, ..page("/device", "Connects a device", h!(device::page::show)) },
+    limited(
+        &DEVICE,
+        Route {
+            auth: Auth::UserPage,
+            ..form("/device", "Takes the code of a device, or the decision", h!(device::page::submit))
+        },
+    ),
     page("/logout", "Asks before signing out", h!(sign_out::show)),
     form("/logout", "Signs out", h!(sign_out::submit)),
     // OAuth and OpenID Connect
@@ -306,6 +319,19 @@ pub static ROUTES: &[Route] = &[
     limited(
         &TOKEN,
         oauth(Verb::Post, "/api/oidc/revoke", Auth::Client, "Revocation endpoint", h!(revocation::post)),
+    ),
+    limited(
+        &BEGIN,
+        Route {
+            cors: Cors::None,
+            ..oauth(
+                Verb::Post,
+                "/api/oidc/device/authorize",
+                Auth::Client,
+                "Device authorization endpoint",
+                h!(device::authorization::post),
+            )
+        },
     ),
     limited(
         &TOKEN,
@@ -423,6 +449,99 @@ pub static ROUTES: &[Route] = &[
             "/api/users/{id}/sessions/{sessionId}",
             "Signs a user out in one place",
             h!(sessions::end_of_user),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("AuthorizedClientPage"),
+        row(
+            Verb::Get,
+            "/api/oidc/users/me/authorized-clients",
+            Auth::User,
+            Shape::Api,
+            "Clients that the signed-in person allowed something",
+            h!(authorized_clients::list_mine),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        Route {
+            origin: Origin::Same,
+            ..row(
+                Verb::Delete,
+                "/api/oidc/users/me/authorized-clients/{clientId}",
+                Auth::User,
+                Shape::Api,
+                "Takes back what a client was allowed, and ends what it holds",
+                h!(authorized_clients::withdraw),
+            )
+        },
+    ),
+    json(
+        None,
+        200,
+        Some("UsableClientPage"),
+        row(
+            Verb::Get,
+            "/api/oidc/users/me/clients",
+            Auth::User,
+            Shape::Api,
+            "Clients that the signed-in person may use",
+            h!(authorized_clients::usable),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("AuthorizedClientPage"),
+        admin(
+            Verb::Get,
+            "/api/oidc/users/{id}/authorized-clients",
+            "Clients that a person allowed something",
+            h!(authorized_clients::list),
+        ),
+    ),
+    // Wrong codes are counted, so that no other site may try any with its visitor's cookie.
+    json(
+        None,
+        200,
+        Some("DeviceInfo"),
+        limited(
+            &DEVICE,
+            Route {
+                origin: Origin::Same,
+                ..row(
+                    Verb::Get,
+                    "/api/oidc/device/info",
+                    Auth::User,
+                    Shape::Api,
+                    "What the device with a code asks for",
+                    h!(api_device::info),
+                )
+            },
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        limited(
+            &DEVICE,
+            Route {
+                origin: Origin::Same,
+                body_limit: JSON,
+                ..row(
+                    Verb::Post,
+                    "/api/oidc/device/verify",
+                    Auth::User,
+                    Shape::Api,
+                    "Allows the device with a code what it asks for",
+                    h!(api_device::verify),
+                )
+            },
         ),
     ),
     json(

@@ -240,7 +240,7 @@ pub(in crate::api) struct ClientMetaDto {
 impl ClientMetaDto {
     /// Shows a client.
     #[must_use]
-    pub(super) fn new(c: &Client) -> Self {
+    pub(in crate::api) fn new(c: &Client) -> Self {
         Self {
             id: c.id.clone(),
             name: c.name.clone(),
