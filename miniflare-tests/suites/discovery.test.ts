@@ -17,7 +17,7 @@ test('discovery says exactly what is served', async () => {
     userinfo_endpoint: `${op.url}/api/oidc/userinfo`,
     end_session_endpoint: `${op.url}/api/oidc/end-session`,
     jwks_uri: `${op.url}/.well-known/jwks.json`,
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
     scopes_supported: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'],

@@ -146,6 +146,7 @@ mod tests {
             jti: "g.1".into(),
             issued_at: UnixTime(100),
             expires_at: UnixTime(400),
+            actor: None,
         }
     }
 

@@ -14,3 +14,4 @@ pub mod refresh;
 pub mod request_source;
 pub mod resource;
 pub mod session;
+pub mod token_exchange;

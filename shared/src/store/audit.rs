@@ -26,6 +26,8 @@ pub enum Event {
     TokenReuse,
     /// An app gave back what it held.
     TokenRevocation,
+    /// A token was exchanged for one that another party may act with.
+    TokenExchange,
     /// Signed out.
     SignOut,
     /// A signing key was made.
@@ -49,6 +51,7 @@ impl Event {
             Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
             Self::TokenReuse => "TOKEN_REUSE",
             Self::TokenRevocation => "TOKEN_REVOCATION",
+            Self::TokenExchange => "TOKEN_EXCHANGE",
             Self::SignOut => "SIGN_OUT",
             Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
             Self::SigningKeyActivated => "SIGNING_KEY_ACTIVATED",

@@ -10,6 +10,7 @@ pub mod prompt;
 pub mod request_object;
 pub mod response_mode;
 pub mod scope;
+pub mod token_exchange;
 
 pub use client_auth::ClientCredentials;
 pub use client_metadata::ClientMetadata;

@@ -22,6 +22,8 @@ pub struct AccessToken {
     pub issued_at: UnixTime,
     /// `exp`.
     pub expires_at: UnixTime,
+    /// `act`: who acts in the subject's name (RFC 8693 §4.1).
+    pub actor: Option<Value>,
 }
 
 /// A claim that access tokens have is missing or malformed.
@@ -42,6 +44,9 @@ impl AccessToken {
         put("jti", json!(self.jti));
         put("iat", json!(self.issued_at));
         put("exp", json!(self.expires_at));
+        if let Some(actor) = &self.actor {
+            put("act", actor.clone());
+        }
         if !self.scope.is_empty() {
             put("scope", json!(self.scope.to_string()));
             put("scp", json!(self.scope.iter().collect::<Vec<_>>()));
@@ -65,6 +70,7 @@ impl AccessToken {
             jti: text("jti")?,
             issued_at: instant("iat")?,
             expires_at: instant("exp")?,
+            actor: claims.get("act").cloned(),
         })
     }
 }
@@ -84,6 +90,7 @@ mod tests {
             jti: "j1".into(),
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
+            actor: None,
         }
     }
 
@@ -117,6 +124,9 @@ mod tests {
         for scope in ["", "openid email"] {
             assert_eq!(read(&token(scope).claims("i")), Ok(token(scope)));
         }
+        let acting = AccessToken { actor: Some(json!({ "sub": "client-b" })), ..token("") };
+        assert_eq!(acting.claims("i")["act"], json!({ "sub": "client-b" }));
+        assert_eq!(read(&acting.claims("i")), Ok(acting));
         for name in ["sub", "client_id", "jti", "iat", "exp"] {
             let mut claims = token("openid").claims("i");
             claims.remove(name);
