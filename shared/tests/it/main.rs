@@ -1,5 +1,6 @@
 //! Requests against a whole host of fakes: what each endpoint answers, and what it leaves in the database.
 
+#![recursion_limit = "256"]
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,6 +16,7 @@ mod authorized_clients;
 mod backchannel_logout;
 mod cimd;
 mod claims;
+mod client_credentials;
 mod clients_api;
 mod device;
 mod dpop;
@@ -46,4 +48,5 @@ mod setup;
 mod sign_in;
 mod stage;
 mod token;
+mod token_exchange;
 mod userinfo;

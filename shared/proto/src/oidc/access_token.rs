@@ -24,6 +24,8 @@ pub struct AccessToken {
     pub expires_at: UnixTime,
     /// `cnf.jkt`: thumbprint of the key whose holder alone may use it (RFC 9449 §6.1).
     pub jkt: Option<String>,
+    /// `act`: who acts in the subject's name (RFC 8693 §4.1).
+    pub actor: Option<Value>,
 }
 
 /// A claim that access tokens have is missing or malformed.
@@ -44,6 +46,9 @@ impl AccessToken {
         put("jti", json!(self.jti));
         put("iat", json!(self.issued_at));
         put("exp", json!(self.expires_at));
+        if let Some(actor) = &self.actor {
+            put("act", actor.clone());
+        }
         if !self.scope.is_empty() {
             put("scope", json!(self.scope.to_string()));
             put("scp", json!(self.scope.iter().collect::<Vec<_>>()));
@@ -71,6 +76,7 @@ impl AccessToken {
             issued_at: instant("iat")?,
             expires_at: instant("exp")?,
             jkt: confirmation(claims.get("cnf"))?,
+            actor: claims.get("act").cloned(),
         })
     }
 }
@@ -97,6 +103,7 @@ mod tests {
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
             jkt: None,
+            actor: None,
         }
     }
 
@@ -138,6 +145,9 @@ mod tests {
             claims.insert("cnf".into(), cnf);
             assert_eq!(read(&claims), Err(NotAnAccessToken));
         }
+        let acting = AccessToken { actor: Some(json!({ "sub": "client-b" })), ..token("") };
+        assert_eq!(acting.claims("i")["act"], json!({ "sub": "client-b" }));
+        assert_eq!(read(&acting.claims("i")), Ok(acting));
         for name in ["sub", "client_id", "jti", "iat", "exp"] {
             let mut claims = token("openid").claims("i");
             claims.remove(name);
