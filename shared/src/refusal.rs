@@ -58,6 +58,8 @@ pub enum Refusal {
     ResourceOrScopeInvalid,
     /// `prompt=none` and nobody is signed in, or must sign in again.
     LoginRequired,
+    /// The client insists on a stronger sign-in than there was, or on one that is not known here.
+    AuthenticationRequirementsUnmet,
     /// `prompt=none` and consent is missing.
     ConsentRequired,
     /// `prompt=none` and an account has to be chosen.
@@ -248,6 +250,10 @@ impl Refusal {
                 (E::InvalidGrant, "The client may no longer access this resource with this scope.")
             }
             Self::LoginRequired => (E::LoginRequired, "The user has to sign in."),
+            Self::AuthenticationRequirementsUnmet => (
+                E::UnmetAuthenticationRequirements,
+                "The user cannot sign in as strongly as the client requires.",
+            ),
             Self::ConsentRequired => (E::ConsentRequired, "The user has to give consent."),
             Self::AccountSelectionRequired => {
                 (E::AccountSelectionRequired, "The user has to choose an account.")

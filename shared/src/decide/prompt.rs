@@ -1,7 +1,8 @@
 //! What the person has to do before an authorization request can be granted
 //! (OpenID Connect Core §3.1.2.3, §3.1.2.4).
 
-use super::authorize::CheckedAsk;
+use super::acr::Wanted;
+use super::authorize::{CheckedAsk, is_silent};
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::consent::Consent;
@@ -42,6 +43,8 @@ pub enum Next {
     Consent,
     /// Nothing: grant it.
     Grant,
+    /// Nothing that would help: the client gets this error.
+    Refuse(Refusal),
 }
 
 /// The next step.
@@ -49,12 +52,21 @@ pub enum Next {
 /// # Errors
 /// [`Refusal::NotInAllowedGroups`], shown to the person; only a silent request reports it to the client.
 pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
+    let wanted = Wanted::of(f.ask);
+    if wanted.as_ref().is_some_and(Wanted::is_impossible) {
+        return Ok(Next::Refuse(Refusal::AuthenticationRequirementsUnmet));
+    }
     let Some(who) = f.who else { return Ok(Next::Authenticate) };
     if needs_account(f, who) {
         return Ok(Next::SelectAccount);
     }
-    if needs_authentication(f, who) {
+    let too_weak = wanted.as_ref().filter(|w| !w.is_met(who.session.acr));
+    if needs_authentication(f, who, too_weak) {
         return Ok(Next::Authenticate);
+    }
+    // They signed in for this request, and not as strongly as the client insists on.
+    if too_weak.is_some_and(|w| w.is_essential) {
+        return Ok(Next::Refuse(Refusal::AuthenticationRequirementsUnmet));
     }
     if f.client.is_group_restricted && !f.is_member {
         return Err(Refusal::NotInAllowedGroups);
@@ -75,7 +87,7 @@ fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
     f.ask.prompts().has(Prompt::SelectAccount) && !chosen && !authenticated_for_this(f, who)
 }
 
-fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
+fn needs_authentication(f: &Facts<'_>, who: &Who, too_weak: Option<&Wanted>) -> bool {
     // The client means somebody else: whoever is signed in does not count.
     if f.subject.is_some_and(|sub| !f.ask.accepts_subject(sub)) {
         return true;
@@ -84,7 +96,9 @@ fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
         return false;
     }
     let too_old = f.ask.max_age.is_some_and(|max| f.now >= who.session.auth_time.plus(max));
-    f.ask.prompts().has(Prompt::Login) || f.client.requires_reauthentication || too_old
+    // A mere wish is no reason to fail a silent request: the answer says how strong the sign-in was.
+    let step_up = too_weak.is_some_and(|w| w.is_essential || !is_silent(f.ask));
+    f.ask.prompts().has(Prompt::Login) || f.client.requires_reauthentication || too_old || step_up
 }
 
 fn needs_consent(f: &Facts<'_>, who: &Who) -> bool {
@@ -117,6 +131,7 @@ pub const fn silent_refusal(next: Next) -> Option<Refusal> {
         Next::SelectAccount => Some(Refusal::AccountSelectionRequired),
         Next::Consent => Some(Refusal::ConsentRequired),
         Next::Grant => None,
+        Next::Refuse(refusal) => Some(refusal),
     }
 }
 
@@ -126,12 +141,14 @@ mod tests {
     use crate::decide::authorize::tests::client;
     use crate::store::session::Session;
     use crate::store::user::User;
+    use proto::oidc::{Acr, ClaimsRequest};
 
     fn who(auth_time: i64) -> Who {
         let session = Session {
             id: "s".into(),
             user_id: "u".into(),
             amr: "phr".into(),
+            acr: Some(Acr::Phr),
             auth_time: UnixTime(auth_time),
             last_seen_at: UnixTime(auth_time),
             expires_at: UnixTime(10_000),
@@ -269,6 +286,57 @@ mod tests {
         ];
         for (ask, given, want) in table {
             assert_eq!(is_covered(&ask, Some(given)), want, "{ask:?}");
+        }
+    }
+
+    /// acr of the session, `acr_values`, essential value, prompt, whether they signed in for this, expected
+    #[test]
+    fn a_sign_in_that_is_too_weak_is_done_again_once() {
+        const UNMET: Next = Next::Refuse(Refusal::AuthenticationRequirementsUnmet);
+        let consent = given("openid email");
+        let done = Interaction { authenticated_user_id: Some("u".into()), ..interaction() };
+        let (phr, phrh) = (Some(Acr::Phr), Some(Acr::Phrh));
+        for (acr, wish, essential, prompt, signed_in, expected) in [
+            (phr, "phr", "", "", false, Next::Grant),
+            (phrh, "phr", "", "", false, Next::Grant),
+            (None, "phr", "", "", false, Next::Authenticate),
+            (phr, "phrh", "", "", false, Next::Authenticate),
+            (phr, "phrh", "", "", true, Next::Grant),
+            (phr, "phrh", "", "none", false, Next::Grant),
+            (phr, "", "phrh", "", false, Next::Authenticate),
+            (phr, "", "phrh", "none", false, Next::Authenticate),
+            (phr, "", "phrh", "", true, UNMET),
+            (phrh, "", "phrh", "", true, Next::Grant),
+            (phrh, "", "phrh", "none", false, Next::Grant),
+            (phrh, "phr", "unknown", "", false, UNMET),
+            (phrh, "phr", "unknown", "none", false, UNMET),
+        ] {
+            let mut who = who(500);
+            who.session.acr = acr;
+            let claims = if essential.is_empty() {
+                "{}".to_owned()
+            } else {
+                format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{essential}"}}}}}}"#)
+            };
+            let ask = CheckedAsk {
+                acr_values: Acr::known(wish.split(' ')),
+                claims: ClaimsRequest::parse(&claims).unwrap(),
+                ..ask(prompt, None)
+            };
+            let facts = Facts {
+                ask: &ask,
+                client: &client(),
+                who: Some(&who),
+                subject: Some("u"),
+                is_member: false,
+                consent: Some(&consent),
+                interaction: signed_in.then_some(&done),
+                now: UnixTime(1000),
+            };
+            assert_eq!(next(&facts), Ok(expected), "{acr:?} {wish} {essential} {prompt} {signed_in}");
+            if essential == "unknown" {
+                assert_eq!(next(&Facts { who: None, subject: None, ..facts }), Ok(UNMET));
+            }
         }
     }
 

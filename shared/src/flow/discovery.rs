@@ -5,6 +5,7 @@ use super::cimd;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
+use crate::pages::LANGUAGES;
 use http::StatusCode;
 use proto::oidc::discovery::Discovery;
 
@@ -17,6 +18,7 @@ pub async fn get(cx: Cx, _req: Req) -> Result<Resp, Failure> {
     let internal = cx.host.settings.internal_app_url.as_str();
     let document = Discovery {
         client_id_metadata_document_supported: cimd::is_on(&cx),
+        ui_locales_supported: LANGUAGES.iter().map(|messages| messages.tag()).collect(),
         ..Discovery::new(cx.issuer(), internal, &algs)
     };
     Ok(respond::json(StatusCode::OK, &document))

@@ -1,7 +1,7 @@
 //! `GET` and `POST /interaction`: the steps between an authorization request and its answer.
 
 use super::authorize::{Standing, interaction_standing};
-use super::{body, frame, query, response};
+use super::{body, query, response};
 use crate::decide::cimd;
 use crate::decide::prompt::Next;
 use crate::decide::resource::Api;
@@ -34,14 +34,14 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Next::Authenticate => sign_in::page_for_interaction(&cx, &req, id, &standing).await,
         Next::SelectAccount => Ok(select_account_page(&cx, &req, id, &standing)),
         Next::Consent => Ok(consent_page(&cx, &req, id, &standing)),
-        Next::Grant => Ok(back_to_authorize(id)),
+        Next::Grant | Next::Refuse(_) => Ok(back_to_authorize(id)),
     }
 }
 
 fn select_account_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
     let user = standing.who.as_ref().map(|w| &w.user);
     let html = pages::render(&SelectAccountPage {
-        frame: frame(cx, req),
+        frame: standing.frame(cx, req),
         client: &standing.client.name,
         name: user.map_or("", |u| u.shown_name()),
         login: user.map_or("", |u| u.email.as_deref().unwrap_or(&u.username)),
@@ -70,7 +70,7 @@ fn consent_page<'a>(cx: &'a Cx, req: &'a Req, id: &'a str, standing: &'a Standin
     };
     let known_by = cimd::host_of(&standing.client);
     let html = pages::render(&ConsentPage {
-        frame: frame(cx, req),
+        frame: standing.frame(cx, req),
         client: &standing.client.name,
         known_by: known_by.as_deref(),
         description: Some(standing.client.description.as_str()).filter(|d| !d.is_empty()),

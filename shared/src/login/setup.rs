@@ -102,7 +102,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         updated_at: cx.now,
     };
     let passkey = ceremony::to_passkey(&cx, &user, credential)?;
-    let begin = begin::begin(&cx, &req, &user.id, &passkey.id, None)?;
+    let begin = begin::begin(&cx, &req, &user.id, &passkey, None)?;
     let mut stmts = vec![claim(cx.now), user.insert(cx.now), passkey.insert()];
     stmts.extend(begin.stmts.clone());
     let data = json!({ "passkeyName": passkey.name });

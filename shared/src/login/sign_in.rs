@@ -2,11 +2,12 @@
 
 use super::ceremony::Fresh;
 use super::{begin, ceremony};
+use crate::decide::acr::Wanted;
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::Standing;
 use crate::flow::{body, frame, query, response};
 use crate::http::{self, Browser, Cx, Req, Resp, respond};
-use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage};
+use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage, Strength};
 use crate::ports::DbError;
 use crate::store::audit::{self, Event};
 use crate::store::passkey::{self, Passkey};
@@ -15,6 +16,7 @@ use crate::store::user::User;
 use crate::store::{challenge, interaction, load, save};
 use ::http::StatusCode;
 use proto::form::{Params, render_query};
+use proto::oidc::Acr;
 use proto::uri::local_path;
 use proto::webauthn::{
     Authenticated, AuthenticationResponse, Owner, StoredCredential, verify_authentication,
@@ -107,7 +109,7 @@ async fn page(
         Destination::Path(path) => format!("/login?{}", render_query(&[("redirect", path)])),
     };
     let html = pages::render(&SignInPage {
-        frame: frame(cx, req),
+        frame: standing.map_or_else(|| frame(cx, req), |s| s.frame(cx, req)),
         purpose: if who.is_some() { Purpose::Reauthenticate } else { Purpose::SignIn },
         client: standing.map(|s| s.client.name.as_str()),
         ceremony: Ceremony {
@@ -117,12 +119,21 @@ async fn page(
             fresh_url: &fresh_url,
         },
         hidden: vec![destination.hidden()],
+        login_hint: standing.and_then(|s| s.ask.login_hint.as_deref()),
+        strength: standing.map_or(Strength::Any, strength),
         problem,
     });
     let form_action = standing.map(|s| response::form_action(&s.ask.redirect_uri)).unwrap_or_default();
     let mut resp = respond::page(status, html, form_action);
     browser.remember(cx, resp.headers_mut());
     Ok(resp)
+}
+
+fn strength(standing: &Standing) -> Strength {
+    match Wanted::of(&standing.ask).and_then(|wanted| wanted.weakest()) {
+        Some(Acr::Phrh) => Strength::DeviceBound,
+        _ => Strength::Any,
+    }
 }
 
 /// Takes the passkey's answer.
@@ -198,7 +209,7 @@ async fn signed_in(
     verified: Authenticated,
     (current, browser): (Option<&Who>, &Browser),
 ) -> Result<Resp, Failure> {
-    let begin = begin::begin(cx, req, &user.id, &passkey.id, current)?;
+    let begin = begin::begin(cx, req, &user.id, passkey, current)?;
     let mut stmts = begin.stmts.clone();
     // A counter that went back is kept: otherwise the copy would look right from now on.
     let sign_count = if verified.clone_suspected { passkey.sign_count } else { verified.sign_count };

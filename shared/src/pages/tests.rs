@@ -71,8 +71,11 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         client: Some(t.client),
         ceremony: ceremony(GET, "/login"),
         hidden: hidden(),
+        login_hint: None,
+        strength: Strength::Any,
         problem: None,
     };
+    let hinted = SignInPage { login_hint: Some(t.field), strength: Strength::DeviceBound, ..sign_in.clone() };
     let setup = SetupPage {
         frame,
         ceremony: ceremony(CREATE, "/setup"),
@@ -124,6 +127,7 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
     ];
     let mut all = vec![
         ("sign-in", render(&sign_in)),
+        ("sign-in-hinted", render(&hinted)),
         ("sign-in-plain", render(&SignInPage { client: None, ..sign_in.clone() })),
         (
             "sign-in-problem",

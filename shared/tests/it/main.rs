@@ -7,6 +7,7 @@
     reason = "helpers of tests stop the test"
 )]
 
+mod acr;
 mod apis;
 mod assertions;
 mod authorize;

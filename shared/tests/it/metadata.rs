@@ -39,6 +39,7 @@ async fn the_discovery_document() {
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
+        "acr_values_supported": ["phr", "phrh"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "revocation_endpoint_auth_signing_alg_values_supported": [
@@ -53,6 +54,8 @@ async fn the_discovery_document() {
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,
+        "display_values_supported": ["page", "popup", "touch"],
+        "ui_locales_supported": ["en", "de"],
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

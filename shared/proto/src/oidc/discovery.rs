@@ -1,6 +1,6 @@
 //! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
 
-use super::{claims, subject};
+use super::{Acr, claims, subject};
 use crate::jose::Alg;
 use crate::oauth::prompt::Prompt;
 use crate::oauth::response_mode::ResponseMode;
@@ -47,6 +47,8 @@ pub struct Discovery {
     pub response_modes_supported: Vec<&'static str>,
     /// Grants of the token endpoint.
     pub grant_types_supported: Vec<&'static str>,
+    /// See [`Acr::OFFERED`].
+    pub acr_values_supported: Vec<&'static str>,
     /// See [`super::subject`].
     pub subject_types_supported: Vec<&'static str>,
     /// Algorithms of the keys that sign now.
@@ -68,6 +70,10 @@ pub struct Discovery {
     pub prompt_values_supported: Vec<&'static str>,
     /// `iss` is in every authorization response (RFC 9207 §3).
     pub authorization_response_iss_parameter_supported: bool,
+    /// `display` values that are taken; the pages fit all of them.
+    pub display_values_supported: [&'static str; 3],
+    /// Languages of the pages.
+    pub ui_locales_supported: Vec<&'static str>,
     /// Whether `claims` is read.
     pub claims_parameter_supported: bool,
     /// Whether `request` is read.
@@ -83,7 +89,7 @@ const CLIENT_AUTH_METHODS: [&str; 4] =
 impl Discovery {
     /// The document of an issuer. `internal` is the address at which clients' servers reach us, the issuer
     /// itself if there is no other; both come without a trailing slash. `algs` are the algorithms of the keys
-    /// that sign now.
+    /// that sign now. The languages of the pages are the caller's to fill in.
     #[must_use]
     pub fn new(issuer: &str, internal: &str, algs: &[Alg]) -> Self {
         Self {
@@ -110,6 +116,7 @@ impl Discovery {
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token"],
+            acr_values_supported: Acr::OFFERED.map(Acr::as_str).to_vec(),
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
@@ -119,6 +126,8 @@ impl Discovery {
             code_challenge_methods_supported: vec!["S256"],
             prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
             authorization_response_iss_parameter_supported: true,
+            display_values_supported: ["page", "popup", "touch"],
+            ui_locales_supported: Vec::new(),
             claims_parameter_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
@@ -160,6 +169,7 @@ mod tests {
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "fragment", "form_post"],
                 "grant_types_supported": ["authorization_code", "refresh_token"],
+                "acr_values_supported": ["phr", "phrh"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": [
@@ -171,6 +181,8 @@ mod tests {
                 "code_challenge_methods_supported": ["S256"],
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,
+                "display_values_supported": ["page", "popup", "touch"],
+                "ui_locales_supported": [],
                 "claims_parameter_supported": true,
                 "request_parameter_supported": false,
                 "request_uri_parameter_supported": false,
