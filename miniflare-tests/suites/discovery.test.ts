@@ -27,6 +27,7 @@ test('discovery says exactly what is served', async () => {
     ui_locales_supported: ['en', 'de'],
     claims_parameter_supported: true,
     id_token_signing_alg_values_supported: ['RS256'],
+    userinfo_signing_alg_values_supported: ['RS256'],
     authorization_response_iss_parameter_supported: true,
     code_challenge_methods_supported: ['S256'],
     request_parameter_supported: false,

@@ -42,6 +42,7 @@ async fn the_discovery_document() {
         "acr_values_supported": ["phr", "phrh"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
+        "userinfo_signing_alg_values_supported": ["RS256"],
         "revocation_endpoint_auth_signing_alg_values_supported": [
             "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
         ],

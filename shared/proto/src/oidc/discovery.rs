@@ -53,6 +53,8 @@ pub struct Discovery {
     pub subject_types_supported: Vec<&'static str>,
     /// Algorithms of the keys that sign now.
     pub id_token_signing_alg_values_supported: Vec<Alg>,
+    /// The same for signed userinfo.
+    pub userinfo_signing_alg_values_supported: Vec<Alg>,
     /// See [`crate::oauth::ClientCredentials`].
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Algorithms of client assertions.
@@ -119,6 +121,7 @@ impl Discovery {
             acr_values_supported: Acr::OFFERED.map(Acr::as_str).to_vec(),
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
+            userinfo_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
             client_id_metadata_document_supported: false,
@@ -172,6 +175,7 @@ mod tests {
                 "acr_values_supported": ["phr", "phrh"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
+                "userinfo_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": [
                     "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
                 ],

@@ -7,6 +7,7 @@ pub mod claims_request;
 pub mod discovery;
 pub mod id_token;
 pub mod subject;
+pub mod userinfo;
 
 pub use access_token::AccessToken;
 pub use acr::Acr;
