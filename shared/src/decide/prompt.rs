@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub consent: Option<&'a Consent>,
     /// The interaction the request waits in; `None` when it just came in.
     pub interaction: Option<&'a Interaction>,
+    /// Whether people may make accounts for themselves.
+    pub can_sign_up: bool,
     /// This instant.
     pub now: UnixTime,
 }
@@ -35,6 +37,8 @@ pub struct Facts<'a> {
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
+    /// Make an account, or sign in with one.
+    SignUp,
     /// Sign in, for the first time or again.
     Authenticate,
     /// Choose the account to go on with.
@@ -55,6 +59,14 @@ pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
     let wanted = Wanted::of(f.ask);
     if wanted.as_ref().is_some_and(Wanted::is_impossible) {
         return Ok(Next::Refuse(Refusal::AuthenticationRequirementsUnmet));
+    }
+    if f.ask.prompts().has(Prompt::Create) {
+        if !f.can_sign_up {
+            return Ok(Next::Refuse(Refusal::PromptInvalid));
+        }
+        if !f.who.is_some_and(|who| authenticated_for_this(f, who)) {
+            return Ok(Next::SignUp);
+        }
     }
     let Some(who) = f.who else { return Ok(Next::Authenticate) };
     if needs_account(f, who) {
@@ -127,7 +139,7 @@ fn is_covered(ask: &CheckedAsk, given: Option<&Consent>) -> bool {
 #[must_use]
 pub const fn silent_refusal(next: Next) -> Option<Refusal> {
     match next {
-        Next::Authenticate => Some(Refusal::LoginRequired),
+        Next::SignUp | Next::Authenticate => Some(Refusal::LoginRequired),
         Next::SelectAccount => Some(Refusal::AccountSelectionRequired),
         Next::Consent => Some(Refusal::ConsentRequired),
         Next::Grant => None,
@@ -261,6 +273,7 @@ mod tests {
                 is_member: false,
                 consent,
                 interaction,
+                can_sign_up: false,
                 now: UnixTime(1000),
             };
             assert_eq!(next(&facts), Ok(expected), "{name}");
@@ -331,6 +344,7 @@ mod tests {
                 is_member: false,
                 consent: Some(&consent),
                 interaction: signed_in.then_some(&done),
+                can_sign_up: false,
                 now: UnixTime(1000),
             };
             assert_eq!(next(&facts), Ok(expected), "{acr:?} {wish} {essential} {prompt} {signed_in}");
@@ -338,6 +352,32 @@ mod tests {
                 assert_eq!(next(&Facts { who: None, subject: None, ..facts }), Ok(UNMET));
             }
         }
+    }
+
+    #[test]
+    fn an_account_is_made_only_where_that_is_open() {
+        let consent = given("openid email");
+        let done = Interaction { authenticated_user_id: Some("u".into()), ..interaction() };
+        let who = who(500);
+        let create = ask("create", None);
+        let run = |who, can_sign_up, interaction| {
+            next(&Facts {
+                ask: &create,
+                client: &client(),
+                who,
+                subject: who.map(|_| "u"),
+                is_member: false,
+                consent: Some(&consent),
+                interaction,
+                can_sign_up,
+                now: UnixTime(1000),
+            })
+        };
+        assert_eq!(run(None, false, None), Ok(Next::Refuse(Refusal::PromptInvalid)));
+        assert_eq!(run(None, true, None), Ok(Next::SignUp));
+        // whoever is signed in already may want another account
+        assert_eq!(run(Some(&who), true, None), Ok(Next::SignUp));
+        assert_eq!(run(Some(&who), true, Some(&done)), Ok(Next::Grant));
     }
 
     #[test]
@@ -359,6 +399,7 @@ mod tests {
                 is_member,
                 consent,
                 interaction: None,
+                can_sign_up: false,
                 now: UnixTime(1000),
             })
         };

@@ -7,6 +7,7 @@ use crate::decide::resource::{self, Reach, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
+use crate::login::sign_up;
 use crate::pages::{self, Detail, DetailLabel, ErrorKind, Frame};
 use crate::refusal::Refusal;
 use crate::store::api;
@@ -56,6 +57,7 @@ impl Standing {
             is_member: self.is_member,
             consent: self.consent.as_ref(),
             interaction: self.interaction.as_ref(),
+            can_sign_up: sign_up::is_open(cx),
             now: cx.now,
         })?)
     }

@@ -7,7 +7,7 @@ use crate::decide::prompt::Next;
 use crate::decide::resource::Api;
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
-use crate::login::sign_in;
+use crate::login::{sign_in, sign_up};
 use crate::pages::{self, ConsentApi, ConsentPage, ErrorKind, SelectAccountPage};
 use crate::refusal::Refusal;
 use crate::store::session::{self, Who};
@@ -30,8 +30,13 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if let Some(who) = &standing.who {
         http::slide(&cx, who);
     }
+    let wants = |name: &str| params.get(name).is_some();
     match standing.next(&cx)? {
-        Next::Authenticate => sign_in::page_for_interaction(&cx, &req, id, &standing).await,
+        Next::SignUp if !wants("sign_in") => sign_up::page_for_interaction(&cx, &req, id, &standing).await,
+        Next::Authenticate if wants("sign_up") && standing.who.is_none() && sign_up::is_open(&cx) => {
+            sign_up::page_for_interaction(&cx, &req, id, &standing).await
+        }
+        Next::SignUp | Next::Authenticate => sign_in::page_for_interaction(&cx, &req, id, &standing).await,
         Next::SelectAccount => Ok(select_account_page(&cx, &req, id, &standing)),
         Next::Consent => Ok(consent_page(&cx, &req, id, &standing)),
         Next::Grant | Next::Refuse(_) => Ok(back_to_authorize(id)),

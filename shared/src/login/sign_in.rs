@@ -1,7 +1,7 @@
 //! `GET` and `POST /login`, and the sign-in step of `/interaction`.
 
 use super::ceremony::Fresh;
-use super::{begin, ceremony};
+use super::{begin, ceremony, sign_up};
 use crate::decide::acr::Wanted;
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::Standing;
@@ -27,7 +27,7 @@ use serde_json::json;
 const HOME: &str = "/settings/account";
 
 /// Where the person goes after signing in.
-enum Destination {
+pub(super) enum Destination {
     /// A page of ours.
     Path(String),
     /// An authorization request that waits.
@@ -35,14 +35,20 @@ enum Destination {
 }
 
 impl Destination {
-    fn read(params: &Params) -> Self {
+    /// What a form says.
+    pub(super) fn read(params: &Params) -> Self {
         match params.get("interaction") {
             Some(id) => Self::Interaction(id.to_owned()),
-            None => Self::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned()),
+            None => Self::of_path(params),
         }
     }
 
-    fn address(&self) -> String {
+    /// What the query of a page says.
+    pub(super) fn of_path(params: &Params) -> Self {
+        Self::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned())
+    }
+
+    pub(super) fn address(&self) -> String {
         match self {
             Self::Path(path) => path.clone(),
             Self::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
@@ -50,7 +56,7 @@ impl Destination {
     }
 
     /// The hidden field that brings it back.
-    fn hidden(&self) -> Hidden<'_> {
+    pub(super) fn hidden(&self) -> Hidden<'_> {
         match self {
             Self::Path(path) => Hidden { name: "redirect", value: path },
             Self::Interaction(id) => Hidden { name: "interaction", value: id },
@@ -64,8 +70,7 @@ impl Destination {
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let destination =
-        Destination::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned());
+    let destination = Destination::of_path(&params);
     let who = http::signed_in(&cx, &req).await?;
     let again = params.get("reauthenticate").is_some();
     match &who {
@@ -108,6 +113,12 @@ async fn page(
         }
         Destination::Path(path) => format!("/login?{}", render_query(&[("redirect", path)])),
     };
+    let sign_up = match destination {
+        Destination::Interaction(id) => {
+            Some(format!("/interaction?{}", render_query(&[("interaction", id), ("sign_up", "1")])))
+        }
+        Destination::Path(path) => Some(format!("/signup?{}", render_query(&[("redirect", path)]))),
+    };
     let html = pages::render(&SignInPage {
         frame: standing.map_or_else(|| frame(cx, req), |s| s.frame(cx, req)),
         purpose: if who.is_some() { Purpose::Reauthenticate } else { Purpose::SignIn },
@@ -120,6 +131,7 @@ async fn page(
         },
         hidden: vec![destination.hidden()],
         login_hint: standing.and_then(|s| s.ask.login_hint.as_deref()),
+        sign_up: sign_up.as_deref().filter(|_| who.is_none() && sign_up::is_open(cx)),
         strength: standing.map_or(Strength::Any, strength),
         problem,
     });

@@ -15,6 +15,7 @@ mod select_account;
 mod setup;
 mod sign_in;
 mod sign_out;
+mod sign_up;
 mod signed_out;
 mod text;
 
@@ -26,9 +27,10 @@ pub use form_post::FormPostPage;
 pub use messages::{ALL as LANGUAGES, Messages, negotiate, preferred};
 pub use problem::Problem;
 pub use select_account::SelectAccountPage;
-pub use setup::{SetupPage, SetupValues};
+pub use setup::{AccountValues, SetupPage};
 pub use sign_in::{Purpose, SignInPage, Strength};
 pub use sign_out::SignOutPage;
+pub use sign_up::SignUpPage;
 pub use signed_out::SignedOutPage;
 pub use text::{Exact, Filled, Isolated, bdi, exact};
 

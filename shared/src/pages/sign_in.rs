@@ -21,6 +21,8 @@ pub struct SignInPage<'a> {
     pub login_hint: Option<&'a str>,
     /// Which passkeys the app would like.
     pub strength: Strength,
+    /// Where an account can be made, if it can.
+    pub sign_up: Option<&'a str>,
     /// Why the last try failed.
     pub problem: Option<Problem>,
 }

@@ -35,6 +35,7 @@ mod routes;
 mod sessions;
 mod setup;
 mod sign_in;
+mod sign_up;
 mod stage;
 mod token;
 mod userinfo;

@@ -68,7 +68,7 @@ pub struct Discovery {
     pub registration_endpoint: Option<String>,
     /// `S256`.
     pub code_challenge_methods_supported: Vec<&'static str>,
-    /// See [`Prompt`].
+    /// See [`Prompt`]; `create` is the caller's to add where accounts can be made.
     pub prompt_values_supported: Vec<&'static str>,
     /// `iss` is in every authorization response (RFC 9207 §3).
     pub authorization_response_iss_parameter_supported: bool,
@@ -127,7 +127,11 @@ impl Discovery {
             client_id_metadata_document_supported: false,
             registration_endpoint: None,
             code_challenge_methods_supported: vec!["S256"],
-            prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
+            prompt_values_supported: Prompt::ALL
+                .into_iter()
+                .filter(|prompt| *prompt != Prompt::Create)
+                .map(Prompt::as_str)
+                .collect(),
             authorization_response_iss_parameter_supported: true,
             display_values_supported: ["page", "popup", "touch"],
             ui_locales_supported: Vec::new(),
