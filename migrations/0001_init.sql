@@ -388,9 +388,8 @@ CREATE INDEX api_client_permissions_client ON api_client_permissions (client_id)
 CREATE TABLE logout_deliveries (
   id TEXT NOT NULL PRIMARY KEY,
   client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
-  uri TEXT NOT NULL,
-  subject TEXT NOT NULL,
-  session_id TEXT,
+  user_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
   state TEXT NOT NULL,
   attempts BIGINT NOT NULL DEFAULT 0,
   next_attempt_at BIGINT NOT NULL,
@@ -402,6 +401,8 @@ CREATE TABLE logout_deliveries (
 CREATE INDEX logout_deliveries_due ON logout_deliveries (state, next_attempt_at);
 
 CREATE INDEX logout_deliveries_client ON logout_deliveries (client_id, created_at);
+
+CREATE INDEX logout_deliveries_time ON logout_deliveries (created_at);
 
 CREATE TABLE initial_access_tokens (
   id TEXT NOT NULL PRIMARY KEY,

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import type { Page } from 'playwright-core'
 import { chromiumForTests, VirtualAuthenticator } from '../harness/chromium.ts'
-import { authorizePath, createClient, request, setupAdmin, signIn } from '../harness/flows.ts'
+import { addPerson, answerPasskey, authorizePath, CALLBACK, createClient, getCode, request, setupAdmin, signIn } from '../harness/flows.ts'
 import { startOp, type Op } from '../harness/subject.ts'
 import { test } from '../harness/test.ts'
 
@@ -80,10 +80,22 @@ async function walk(op: Op): Promise<void> {
   await visit('consent', authorizePath(request(client, { scope: 'openid profile email groups offline_access' }).params))
   await visit('consent-few', authorizePath(request(client, { scope: 'openid' }).params))
   await visit('sign-out', '/logout')
+  const bob = await addPerson(op, admin, 'bob-with-a-rather-long-name-that-has-to-wrap-somewhere')
+  await answerPasskey(signed, (await signed.get('/login?other=1')).text, bob.authenticator)
+  await to(signed)
+  await visit('select-account-several', authorizePath(request(client, { prompt: 'select_account' }).params))
+  await visit('accounts', '/accounts')
+  await visit('sign-out-all', '/logout')
   await op.advance(400)
   await visit('account-later', '/settings/account')
+  const framed = await createClient(admin.browser, { skipConsent: true, metadata: { frontchannel_logout_uri: `${new URL(CALLBACK).origin}/out` } })
+  await getCode({ browser: signed, authenticator: bob.authenticator }, framed)
+  await page.route('**/assets/signing-out-*', (route) => route.abort())
   await page.goto(`${op.url}/logout`)
-  await page.locator('form[action="/logout"] button').click()
+  await page.locator('form[action="/logout"] button.primary').click()
+  await page.waitForSelector('main[data-step=signing_out]')
+  await inspect(page, 'signing-out')
+  await page.locator('a#onward').click()
   await page.waitForSelector('main[data-step=signed_out]')
   await inspect(page, 'signed-out')
   await context.close()

@@ -7,6 +7,9 @@ export const SESSION = 'latchkey_session'
 /** Name of the cookie that binds interactions and challenges to a browser, on http. */
 export const BROWSER = 'latchkey_browser'
 
+/** Name of the cookie that holds the accounts of a browser together, on http. */
+export const ACCOUNTS = 'latchkey_accounts'
+
 /** Headers of requests that the pages of other sites cause, as browsers send them. */
 export const FOREIGN: Headers[] = [
   { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },

@@ -192,8 +192,20 @@ export async function authorize(browser: Browser, params: Record<string, string>
   return follow(browser, await browser.get(authorizePath(params)), manner)
 }
 
-/** The parameters that an answer hands to a redirect URI, which must be exactly that one. */
+/** Every response mode, the signed ones last. */
+export const MODES = ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt']
+
+/** The parameters that an answer hands to a redirect URI, which must be exactly that one. Signed ones are opened, not
+ * verified. */
 export function delivered(answer: Answer, redirectUri: string, mode = 'query'): Record<string, string> {
+  if (mode.endsWith('jwt')) {
+    const { response, ...beside } = delivered(answer, redirectUri, mode === 'jwt' ? 'query' : mode.slice(0, -'.jwt'.length))
+    assert.deepEqual(beside, {}, 'everything is inside')
+    const { aud, exp, ...inside } = decodeJwt(response!).payload
+    assert.equal(typeof aud, 'string')
+    assert.equal(typeof exp, 'number')
+    return inside
+  }
   if (mode === 'form_post') {
     assert.equal(answer.status, 200, answer.text)
     const page = forms(answer.text)[0]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { Browser, FOREIGN, SESSION } from '../harness/browser.ts'
+import { ACCOUNTS, Browser, FOREIGN, SESSION } from '../harness/browser.ts'
 import {
-  addPerson, answerPasskey, assertErrorPage, authorize, authorizePath, createClient, decodeJwt, delivered, follow, getCode, getTokens, joinJwt,
+  addPerson, answerPasskey, assertErrorPage, authorize, authorizePath, createClient, decodeJwt, delivered, follow, getCode, getTokens, joinJwt, MODES,
   press, redeem, request, setupAdmin, signIn, type Client, type Person,
 } from '../harness/flows.ts'
 import { element, forms, passkeyForm, step } from '../harness/html.ts'
@@ -204,7 +204,9 @@ test('s03 each error goes back in each response mode, with state and iss', async
     ['no response_type', client, { response_type: undefined }, 'invalid_request', 'anonymous'],
     ['token', client, { response_type: 'token' }, 'unsupported_response_type', 'anonymous'],
     ['code id_token', client, { response_type: 'code id_token' }, 'unsupported_response_type', 'anonymous'],
-    ['request object', client, { request: 'eyJhbGciOiJub25lIn0.e30.' }, 'request_not_supported', 'anonymous'],
+    ['request object', client, { request: 'eyJhbGciOiJub25lIn0.e30.' }, 'invalid_request_object', 'anonymous'],
+    ['both', client, { request: 'x', request_uri: 'urn:ietf:params:oauth:request_uri:x' }, 'invalid_request', 'anonymous'],
+    ['unknown request_uri', client, { request_uri: 'urn:ietf:params:oauth:request_uri:x' }, 'invalid_request_uri', 'anonymous'],
     ['request_uri', client, { request_uri: 'https://evil.example/r' }, 'request_uri_not_supported', 'anonymous'],
     ['registration', client, { registration: '{}' }, 'registration_not_supported', 'anonymous'],
     ['plain PKCE', client, { code_challenge_method: 'plain' }, 'invalid_request', 'anonymous'],
@@ -223,7 +225,7 @@ test('s03 each error goes back in each response mode, with state and iss', async
   ]
   const wrong: string[] = []
   for (const [what, c, changes, error, who] of bad) {
-    for (const mode of ['query', 'fragment', 'form_post']) {
+    for (const mode of MODES) {
       const asked = request(c, { ...changes, response_mode: mode })
       const browser = who === 'anonymous' ? new Browser(op) : one.browser
       const answer = await browser.get(authorizePath(asked.params))
@@ -238,7 +240,7 @@ test('s03 each error goes back in each response mode, with state and iss', async
 })
 
 test('s03 an unknown response_mode is an error in the default mode', async () => {
-  for (const mode of ['web_message', 'query.jwt', '', 'QUERY']) {
+  for (const mode of ['web_message', 'web_message.jwt', '', 'QUERY', 'JWT']) {
     const asked = request(client, { response_mode: mode })
     const answer = await new Browser(op).get(authorizePath(asked.params))
     if (mode === '' && answer.status === 303 && new URL(answer.location, op.url).pathname === '/interaction') continue // RFC 6749 §3.1: empty is absent
@@ -248,11 +250,11 @@ test('s03 an unknown response_mode is an error in the default mode', async () =>
 
 test('s04 success in each response mode has iss', async () => {
   const one = await fresh()
-  for (const mode of ['query', 'fragment', 'form_post']) {
+  for (const mode of MODES) {
     const asked = request(quiet, { response_mode: mode })
     const answer = await one.browser.get(authorizePath(asked.params))
     const params = delivered(answer, CB, mode)
-    if (mode !== 'form_post') assert.equal(answer.header('referrer-policy'), 'no-referrer', 's59 the code is in the address')
+    if (!mode.startsWith('form_post')) assert.equal(answer.header('referrer-policy'), 'no-referrer', 's59 the code is in the address')
     assert.equal(params.iss, op.url, mode)
     assert.equal(params.state, asked.state)
     assert.ok(params.code)
@@ -264,7 +266,7 @@ test('state is optional, and comes back byte for byte', async () => {
   const one = await fresh()
   assert.equal('state' in delivered(await one.browser.get(authorizePath(request(quiet, { state: undefined }).params)), CB), false)
   for (const state of ['x', 'ü€😀', ' a+b%20&c=d"<>\'', '{"a":[1]}', 'x'.repeat(1000)]) {
-    for (const mode of ['query', 'fragment', 'form_post']) {
+    for (const mode of MODES) {
       const answer = await one.browser.get(authorizePath(request(quiet, { state, response_mode: mode }).params))
       assert.equal(delivered(answer, CB, mode).state, state)
     }
@@ -339,24 +341,23 @@ test('s06 a challenge without a method is plain and therefore refused', async ()
   refused(await new Browser(op).get(authorizePath(asked.params)), asked.state, 'invalid_request')
 })
 
-test('s07 a request object is refused whatever it says, and never widens the query', async () => {
+test('s07 an unsigned request object is refused whatever it says, and never widens the query', async () => {
   const one = await fresh()
   const object = joinJwt({ alg: 'none' }, { client_id: quiet.id, redirect_uri: 'https://evil.example/', scope: 'openid groups', response_type: 'code' }, '')
   for (const request_ of [object, object.slice(0, -1), '{}', 'x', joinJwt({ alg: 'HS256' }, {}, 'x')]) {
     const asked = request(quiet, { request: request_ })
-    refused(await one.browser.get(authorizePath(asked.params)), asked.state, 'request_not_supported')
+    refused(await one.browser.get(authorizePath(asked.params)), asked.state, 'invalid_request_object')
   }
   const both = request(quiet, { request: object, request_uri: 'https://evil.example/r' })
-  const params = delivered(await one.browser.get(authorizePath(both.params)), CB)
-  assert.ok(['request_not_supported', 'request_uri_not_supported'].includes(params.error ?? ''), params.error)
+  refused(await one.browser.get(authorizePath(both.params)), both.state, 'invalid_request')
 })
 
-test('s08 no request_uri is fetched or accepted', async () => {
+test('s08 no request_uri is fetched or accepted but our own', async () => {
   for (const uri of ['https://evil.example/r', 'http://127.0.0.1:9/r', 'urn:ietf:params:oauth:request_uri:x', '']) {
     const asked = request(quiet, { request_uri: uri })
     const answer = await new Browser(op).get(authorizePath(asked.params))
     if (uri === '' && answer.status === 303 && new URL(answer.location, op.url).pathname === '/interaction') continue
-    refused(answer, asked.state, 'request_uri_not_supported')
+    refused(answer, asked.state, uri.startsWith('urn:') ? 'invalid_request_uri' : 'request_uri_not_supported')
   }
 })
 
@@ -508,10 +509,22 @@ test('s24 s25 a forged id_token_hint and an access token as a hint are refused',
   }
 })
 
+test('s40 HEAD grants nothing and uses nothing up', async () => {
+  const one = await fresh()
+  const counted = async () => (await op.sql('SELECT COUNT(*) FROM grants'))[0]![0]
+  const before = await counted()
+  for (let i = 0; i < 10; i++) {
+    const head = await one.browser.send({ method: 'HEAD', path: authorizePath(request(quiet).params) })
+    assert.equal(head.status, 204)
+    assert.equal(head.headers.location, undefined)
+  }
+  assert.equal(await counted(), before)
+})
+
 test('denying sends access_denied back and remembers nothing', async () => {
   const shy = await make({ callbackURLs: [CB] })
   const one = await fresh()
-  for (const mode of ['query', 'fragment', 'form_post']) {
+  for (const mode of MODES) {
     const asked = request(shy, { response_mode: mode })
     refused(await authorize(one.browser, asked.params, { consent: 'deny' }), asked.state, 'access_denied', mode)
   }
@@ -583,7 +596,7 @@ test('s11 consent posted from another site, or without a session, is refused', a
   for (const headers of FOREIGN) {
     assert.equal((await a.browser.post('/interaction', { interaction: id, action: 'allow' }, headers)).status, 403)
   }
-  a.browser.jar.cookies.delete(SESSION)
+  for (const name of [SESSION, ACCOUNTS]) a.browser.jar.cookies.delete(name)
   const answer = await a.browser.post('/interaction', { interaction: id, action: 'allow' })
   const end = answer.status === 303 ? await follow(a.browser, answer) : answer
   assert.ok(end.status === 400 || step(end.text) === 'authenticate', `${end.status}`)

@@ -20,7 +20,7 @@ test('discovery says exactly what is served', async () => {
     grant_types_supported: ['authorization_code', 'refresh_token'],
     scopes_supported: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     response_types_supported: ['code'],
-    response_modes_supported: ['query', 'fragment', 'form_post'],
+    response_modes_supported: ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'],
     subject_types_supported: ['public', 'pairwise'],
     acr_values_supported: ['phr', 'phrh'],
     display_values_supported: ['page', 'popup', 'touch'],
@@ -28,18 +28,22 @@ test('discovery says exactly what is served', async () => {
     claims_parameter_supported: true,
     id_token_signing_alg_values_supported: ['RS256'],
     userinfo_signing_alg_values_supported: ['RS256'],
+    authorization_signing_alg_values_supported: ['RS256'],
     authorization_response_iss_parameter_supported: true,
     code_challenge_methods_supported: ['S256'],
-    request_parameter_supported: false,
+    pushed_authorization_request_endpoint: `${op.url}/api/oidc/par`,
+    require_pushed_authorization_requests: false,
+    request_parameter_supported: true,
+    request_object_signing_alg_values_supported: ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'],
     request_uri_parameter_supported: false,
     prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
   }
   for (const [field, value] of Object.entries(expected)) assert.deepEqual(d[field], value, field)
   for (const claim of ['sub', 'given_name', 'family_name', 'name', 'display_name', 'email', 'email_verified', 'preferred_username', 'groups', 'locale', 'updated_at', 'auth_time', 'acr', 'amr']) {
     assert.ok(d.claims_supported.includes(claim), `claims_supported has ${claim}`)
   }
-  for (const absent of ['introspection_endpoint', 'revocation_endpoint', 'registration_endpoint', 'device_authorization_endpoint', 'pushed_authorization_request_endpoint']) {
+  for (const absent of ['introspection_endpoint', 'revocation_endpoint', 'registration_endpoint', 'device_authorization_endpoint']) {
     assert.equal(d[absent], undefined, `${absent} is not served yet`)
   }
 })

@@ -109,3 +109,23 @@ test('oauth4webapi: metadata, code, ID token signature by the key set, userinfo,
     await o.validateJwtAccessToken(as, new Request('http://api.test', { headers: { authorization: `Bearer ${tokens.access_token}` } }), op.url, insecure)
   }
 })
+
+test('openid-client: buildAuthorizationUrlWithPAR with each way of client authentication', async () => {
+  const ways: [Client, (c: Client) => oc.ClientAuth][] = [
+    [await clientFor({ requiresPushedAuthorizationRequests: true }), (c) => oc.ClientSecretBasic(c.secret!)],
+    [await clientFor({ requiresPushedAuthorizationRequests: true }), (c) => oc.ClientSecretPost(c.secret!)],
+    [await clientFor({ requiresPushedAuthorizationRequests: true, isPublic: true }), () => oc.None()],
+  ]
+  for (const [client, auth] of ways) {
+    const config = await oc.discovery(new URL(op.url), client.id, undefined, auth(client), { execute: [oc.allowInsecureRequests] })
+    const verifier = oc.randomPKCECodeVerifier()
+    const state = oc.randomState()
+    const params = { redirect_uri: CB, scope: 'openid email', state, code_challenge: await oc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' }
+    const url = await oc.buildAuthorizationUrlWithPAR(config, params)
+    assert.deepEqual([...url.searchParams.keys()].sort(), ['client_id', 'request_uri'])
+    const back = await visit(await signIn(op, admin.authenticator), url)
+    const tokens = await oc.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state, idTokenExpected: true })
+    assert.ok(tokens.claims()!.sub)
+    await assert.rejects(oc.buildAuthorizationUrlWithPAR(config, { ...params, prompt: 'later' }), (e: any) => e.error === 'invalid_request')
+  }
+})

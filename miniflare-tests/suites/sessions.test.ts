@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Browser, BROWSER, FOREIGN, parseSetCookie, SESSION } from '../harness/browser.ts'
+import { ACCOUNTS, Browser, BROWSER, FOREIGN, parseSetCookie, SESSION } from '../harness/browser.ts'
 import { answerPasskey, assertErrorPage, setupAdmin, signedIn, signIn, type Person } from '../harness/flows.ts'
 import { forms, passkeyForm } from '../harness/html.ts'
 import { subject, test } from '../harness/test.ts'
@@ -98,7 +98,7 @@ test('s39 cookies are HttpOnly, SameSite=Lax, host-only, for the whole site', as
   const page = await browser.get('/login')
   const answer = await answerPasskey(browser, page.text, admin.authenticator)
   const cookies = [...page.setCookies, ...answer.setCookies].map(parseSetCookie)
-  assert.deepEqual([...new Set(cookies.map((c) => c.name))].sort(), [BROWSER, SESSION])
+  assert.deepEqual([...new Set(cookies.map((c) => c.name))].sort(), [ACCOUNTS, BROWSER, SESSION])
   for (const cookie of cookies) {
     assert.equal(cookie.httpOnly, true, cookie.name)
     assert.equal(cookie.sameSite, 'Lax', cookie.name)
@@ -114,7 +114,7 @@ test('s39 under https cookies are Secure with the __Host- prefix, and the plain 
   try {
     const person = await setupAdmin(secure)
     const names = [...person.browser.jar.cookies.values()]
-    assert.deepEqual(names.map((c) => c.name).sort(), [`__Host-${BROWSER}`, `__Host-${SESSION}`])
+    assert.deepEqual(names.map((c) => c.name).sort(), [ACCOUNTS, BROWSER, SESSION].map((name) => `__Host-${name}`))
     for (const cookie of names) {
       assert.deepEqual([cookie.secure, cookie.httpOnly, cookie.sameSite, cookie.path, cookie.domain], [true, true, 'Lax', '/', undefined])
     }

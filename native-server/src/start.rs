@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// Time between two rounds of the work that needs no request.
-const TICK: Duration = Duration::from_secs(600);
+const TICK: Duration = Duration::from_secs(60);
 
 /// Serves until it is told to stop.
 ///

@@ -33,7 +33,7 @@ pub(crate) fn around(host: Host) -> (Host, Router) {
     (host, routes)
 }
 
-async fn tick(host: &Host) -> (StatusCode, String) {
+async fn tick(host: &Arc<Host>) -> (StatusCode, String) {
     match shared::jobs::tick(host).await {
         Ok(()) => (StatusCode::NO_CONTENT, String::new()),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

@@ -26,12 +26,14 @@ pub enum Refusal {
     ResponseTypeMissing,
     /// `response_type` is not `code`.
     ResponseTypeUnsupported,
-    /// `response_mode` is none of query, fragment, form_post.
+    /// `response_mode` is none of query, fragment, form_post or their signed forms.
     ResponseModeUnsupported,
-    /// `request` is not served (OpenID Connect Core §6.1).
-    RequestUnsupported,
-    /// `request_uri` is not served.
+    /// `request_uri` is none of our own URNs.
     RequestUriUnsupported,
+    /// `request` and `request_uri` together (OpenID Connect Core §6).
+    RequestAndRequestUri,
+    /// The pushed request is unknown, expired, used, or another client's (RFC 9126 §4).
+    PushedRequestUnknown,
     /// `registration` is not served.
     RegistrationUnsupported,
     /// A scope is no scope-token list (RFC 6749 §3.3).
@@ -56,6 +58,26 @@ pub enum Refusal {
     PushedRequestRequired,
     /// `resource` or a scope that belongs to an API cannot be had. Which it was, is not said to strangers.
     ResourceOrScopeInvalid,
+    /// A pushed request refers to another (RFC 9126 §2.1).
+    PushedRequestUri,
+    /// A pushed request is longer than is stored.
+    PushedRequestTooLong,
+    /// The client only takes signed request objects (RFC 9101 §10.5).
+    RequestObjectRequired,
+    /// `request` is no JWS in compact form; encrypted ones are none.
+    RequestObjectMalformed,
+    /// The request object has another algorithm than the client's `request_object_signing_alg`.
+    RequestObjectAlg,
+    /// No key of the client made the signature.
+    RequestObjectSignature,
+    /// The request object is a token for something else.
+    RequestObjectType,
+    /// `iss`, `aud`, `client_id`, a time or a parameter of the request object is missing or wrong.
+    RequestObjectClaims,
+    /// What is sent beside the request object contradicts it.
+    RequestObjectContradicted,
+    /// The `jti` of the request object was seen before.
+    RequestObjectReplayed,
     /// `prompt=none` and nobody is signed in, or must sign in again.
     LoginRequired,
     /// The client insists on a stronger sign-in than there was, or on one that is not known here.
@@ -199,12 +221,18 @@ impl Refusal {
             Self::ResponseTypeUnsupported => {
                 (E::UnsupportedResponseType, "Only the response type 'code' is supported.")
             }
-            Self::ResponseModeUnsupported => {
-                (E::InvalidRequest, "The response modes are 'query', 'fragment' and 'form_post'.")
-            }
-            Self::RequestUnsupported => (E::RequestNotSupported, "Request objects are not supported."),
+            Self::ResponseModeUnsupported => (
+                E::InvalidRequest,
+                "The response modes are 'query', 'fragment' and 'form_post', alone or with '.jwt', and 'jwt'.",
+            ),
             Self::RequestUriUnsupported => {
-                (E::RequestUriNotSupported, "The 'request_uri' parameter is not supported.")
+                (E::RequestUriNotSupported, "A 'request_uri' has to be of a pushed authorization request.")
+            }
+            Self::RequestAndRequestUri => {
+                (E::InvalidRequest, "The 'request' and 'request_uri' parameters exclude each other.")
+            }
+            Self::PushedRequestUnknown => {
+                (E::InvalidRequestUri, "The 'request_uri' is unknown, expired or was used before.")
             }
             Self::RegistrationUnsupported => {
                 (E::RegistrationNotSupported, "The 'registration' parameter is not supported.")
@@ -249,6 +277,33 @@ impl Refusal {
             Self::ApiAccessWithdrawn => {
                 (E::InvalidGrant, "The client may no longer access this resource with this scope.")
             }
+            Self::PushedRequestUri => {
+                (E::InvalidRequest, "A pushed authorization request has no 'request_uri'.")
+            }
+            Self::PushedRequestTooLong => {
+                (E::InvalidRequest, "The pushed authorization request is too long.")
+            }
+            Self::RequestObjectRequired => {
+                (E::InvalidRequest, "This client requires signed request objects.")
+            }
+            Self::RequestObjectMalformed => {
+                (E::InvalidRequestObject, "The request object is not a signed JWT in compact form.")
+            }
+            Self::RequestObjectAlg | Self::RequestObjectSignature => {
+                (E::InvalidRequestObject, "No key of this client made the request object's signature.")
+            }
+            Self::RequestObjectType => {
+                (E::InvalidRequestObject, "The 'typ' of the request object is not 'oauth-authz-req+jwt'.")
+            }
+            Self::RequestObjectClaims => (
+                E::InvalidRequestObject,
+                "A claim of the request object is missing or invalid: 'iss', 'aud', 'client_id', 'exp' or another.",
+            ),
+            Self::RequestObjectContradicted => (
+                E::InvalidRequestObject,
+                "The 'response_type' or 'scope' parameter contradicts the request object.",
+            ),
+            Self::RequestObjectReplayed => (E::InvalidRequestObject, "The request object was used before."),
             Self::LoginRequired => (E::LoginRequired, "The user has to sign in."),
             Self::AuthenticationRequirementsUnmet => (
                 E::UnmetAuthenticationRequirements,

@@ -55,6 +55,21 @@ impl Params {
         Ok(params)
     }
 
+    /// Parameters that came in another form than this one.
+    ///
+    /// # Errors
+    /// [`FormError::TooMany`]; [`FormError::BadEncoding`] for a NUL; [`FormError::Duplicate`].
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, FormError> {
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            if name.contains('\0') || value.contains('\0') {
+                return Err(FormError::BadEncoding);
+            }
+            params.insert(name, value)?;
+        }
+        Ok(params)
+    }
+
     /// The parameters of query and body together, for endpoints that read both.
     ///
     /// # Errors
@@ -71,6 +86,13 @@ impl Params {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The parameters except those of these names.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     /// Names and values that are not empty, ordered by name.
@@ -232,6 +254,21 @@ mod tests {
     fn s57_debug_shows_names_alone() {
         let params = Params::parse("client_secret=hunter2").unwrap();
         assert_eq!(format!("{params:?}"), r#"Params{"client_secret"}"#);
+    }
+
+    #[test]
+    fn s05_pairs_keep_the_same_rules() {
+        let pair = |n: &str, v: &str| (n.to_owned(), v.to_owned());
+        let read = Params::from_pairs([pair("b", ""), pair("a", "1")]);
+        assert_eq!(read, Params::parse("a=1&b="));
+        assert_eq!(
+            Params::from_pairs([pair("a", "1"), pair("a", "1")]),
+            Err(FormError::Duplicate("a".into()))
+        );
+        assert_eq!(Params::from_pairs([pair("a", "\0")]), Err(FormError::BadEncoding));
+        let many = (0..=MAX_PARAMS).map(|i| pair(&i.to_string(), ""));
+        assert_eq!(Params::from_pairs(many), Err(FormError::TooMany));
+        assert_eq!(read.unwrap().without(&["b", "c"]), Params::parse("a=1").unwrap());
     }
 
     #[test]

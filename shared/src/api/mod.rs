@@ -8,5 +8,6 @@ pub mod json;
 #[cfg(test)]
 mod openapi;
 pub mod paging;
+pub mod sessions;
 pub mod signing_keys;
 pub mod users;

@@ -6,9 +6,10 @@ use super::api_access::ClientApiDto;
 use super::apis::{
     ApiClientDto, ApiClientLine, ApiDto, ApiGrant, ApiInput, CimdAccessInput, PermissionsInput,
 };
-use super::clients::{ClientDto, ClientInput, ClientMetaDto, SecretDto, SecretInput};
+use super::clients::{ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
 use super::error::FieldError;
 use super::paging::Pagination;
+use super::sessions::SessionDto;
 use super::signing_keys::{SigningKeyDto, SigningKeyInput};
 use super::users::UserDto;
 use crate::http::routes::{Auth, ROUTES, Route, Shape};
@@ -41,6 +42,8 @@ fn schemas() -> Map<String, Value> {
     add::<ApiClientLine>("ApiClientLine", &mut named);
     add::<ApiClientDto>("ApiClient", &mut named);
     add::<ClientApiDto>("ClientApi", &mut named);
+    add::<DeliveryDto>("LogoutDelivery", &mut named);
+    add::<SessionDto>("Session", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
@@ -49,7 +52,8 @@ fn schemas() -> Map<String, Value> {
     all.insert("SecretList".into(), json!({ "type": "array", "items": reference("Secret") }));
     all.insert("SigningKeyList".into(), json!({ "type": "array", "items": reference("SigningKey") }));
     all.insert("ClientApiList".into(), json!({ "type": "array", "items": reference("ClientApi") }));
-    for name in ["Client", "Api", "ApiClient", "ApiClientLine"] {
+    all.insert("SessionList".into(), json!({ "type": "array", "items": reference("Session") }));
+    for name in ["Client", "Api", "ApiClient", "ApiClientLine", "LogoutDelivery"] {
         all.insert(
             format!("{name}Page"),
             json!({

@@ -4,6 +4,7 @@
 //! The types carry how far a request has come. Until a [`KnownClient`] exists, an error is a page of ours; only
 //! a `KnownClient` knows where to redirect, so an open redirect does not compile.
 
+use super::request_source::Source;
 use super::resource::{self, Reach, SubjectType};
 use crate::refusal::Refusal;
 use crate::store::client::Client;
@@ -33,6 +34,16 @@ pub struct KnownClient {
     pub response_mode: ResponseMode,
     /// `state`, to be handed back.
     pub state: Option<String>,
+    /// How the request came; plain for one that was checked before and goes on now.
+    pub source: Source,
+}
+
+impl KnownClient {
+    /// The same, of a request that came this way.
+    #[must_use]
+    pub fn came_by(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
 }
 
 /// A request that broke no rule. It is stored while the person is asked.
@@ -126,6 +137,7 @@ impl CheckedAsk {
             redirect_uri: self.redirect_uri.clone(),
             response_mode: self.response_mode,
             state: self.state.clone(),
+            source: Source::default(),
         }
     }
 }
@@ -159,6 +171,7 @@ pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> 
         // An unknown mode is an error that goes out by the default mode.
         response_mode: ResponseMode::parse(params.get("response_mode")).unwrap_or_default(),
         state: params.get("state").filter(|s| is_storable(s)).map(str::to_owned),
+        source: Source::default(),
     })
 }
 
@@ -186,7 +199,7 @@ pub type Check = fn(&Params, &KnownClient) -> Result<(), Refusal>;
 
 /// The rules after client and callback, in order. The name is the one in `docs/SPECS.md`.
 pub const PIPELINE: &[(&str, Check)] = &[
-    ("request object", refuse_request_object),
+    ("request object", check_request_object),
     ("response_type", check_response_type),
     ("response_mode", check_response_mode),
     ("lengths", check_lengths),
@@ -198,13 +211,11 @@ pub const PIPELINE: &[(&str, Check)] = &[
     ("pushed request", check_pushed),
 ];
 
-/// OpenID Connect Core §6.1, §6.2, §7.2.1: parameters we do not serve have their own errors.
-fn refuse_request_object(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
-    if params.get("request").is_some() {
-        return Err(Refusal::RequestUnsupported);
-    }
-    if params.get("request_uri").is_some() {
-        return Err(Refusal::RequestUriUnsupported);
+/// RFC 9101 §10.5, OpenID Connect Core §7.2.1. The object itself was opened before, see
+/// [`request_source`](super::request_source).
+fn check_request_object(params: &Params, known: &KnownClient) -> Result<(), Refusal> {
+    if known.client.metadata.require_signed_request_object && !known.source.is_signed {
+        return Err(Refusal::RequestObjectRequired);
     }
     if params.get("registration").is_some() {
         return Err(Refusal::RegistrationUnsupported);
@@ -296,7 +307,7 @@ fn acr_values(params: &Params, client: &Client) -> Vec<Acr> {
 
 /// RFC 9126 §5.
 fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
-    if known.client.requires_pushed_authorization_requests {
+    if known.client.requires_pushed_authorization_requests && !known.source.is_pushed {
         Err(Refusal::PushedRequestRequired)
     } else {
         Ok(())
@@ -367,11 +378,15 @@ pub(crate) mod tests {
 
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-    fn ask(client: Client, query: &str) -> Result<CheckedAsk, Refusal> {
+    fn ask_by(client: Client, query: &str, source: Source) -> Result<CheckedAsk, Refusal> {
         let params = Params::parse(query).unwrap();
         let policy = Policy { allow_insecure_callback_urls: false };
-        let known = known_client(&params, Some(client), policy)?;
+        let known = known_client(&params, Some(client), policy)?.came_by(source);
         check(&params, &known, &reach())
+    }
+
+    fn ask(client: Client, query: &str) -> Result<CheckedAsk, Refusal> {
+        ask_by(client, query, Source::default())
     }
 
     const GOOD: &str = "client_id=app&redirect_uri=https://app.example/cb&response_type=code&scope=openid";
@@ -442,8 +457,6 @@ pub(crate) mod tests {
     #[test]
     fn each_rule_has_its_refusal() {
         let table = [
-            ("&request=x", Refusal::RequestUnsupported),
-            ("&request_uri=urn:x", Refusal::RequestUriUnsupported),
             ("&registration=x", Refusal::RegistrationUnsupported),
             ("&response_mode=web_message", Refusal::ResponseModeUnsupported),
             ("&prompt=none%20login", Refusal::PromptInvalid),
@@ -467,6 +480,27 @@ pub(crate) mod tests {
         for bad in ["x".repeat(1025), "a%01".to_owned()] {
             assert_eq!(ask(client(), &format!("{GOOD}&nonce={bad}")), Err(Refusal::ParameterTooLong));
             assert_eq!(ask(client(), &format!("{GOOD}&state={bad}")), Err(Refusal::ParameterTooLong));
+        }
+    }
+
+    #[test]
+    fn a_client_may_demand_that_requests_are_pushed_or_signed() {
+        let plain = client();
+        let pushed = Client { requires_pushed_authorization_requests: true, ..client() };
+        let mut signed = client();
+        signed.metadata.require_signed_request_object = true;
+        let push = Err(Refusal::PushedRequestRequired);
+        let sign = Err(Refusal::RequestObjectRequired);
+        for (is_pushed, is_signed, of_plain, of_pushed, of_signed) in [
+            (false, false, Ok(()), push, sign),
+            (true, false, Ok(()), Ok(()), sign),
+            (false, true, Ok(()), push, Ok(())),
+            (true, true, Ok(()), Ok(()), Ok(())),
+        ] {
+            let run =
+                |client: &Client| ask_by(client.clone(), GOOD, Source { is_pushed, is_signed }).map(drop);
+            let name = format!("pushed {is_pushed}, signed {is_signed}");
+            assert_eq!([run(&plain), run(&pushed), run(&signed)], [of_plain, of_pushed, of_signed], "{name}");
         }
     }
 

@@ -22,7 +22,9 @@ pub struct Facts<'a> {
     pub who: Option<&'a Who>,
     /// The `sub` that the client knows that person by.
     pub subject: Option<&'a str>,
-    /// Whether that person is in a group the client allows.
+    /// Everybody who is signed in in this browser.
+    pub accounts: &'a [Account],
+    /// Whether the person of `who` is in a group the client allows.
     pub is_member: bool,
     /// What that person has agreed to before.
     pub consent: Option<&'a Consent>,
@@ -32,6 +34,15 @@ pub struct Facts<'a> {
     pub can_sign_up: bool,
     /// This instant.
     pub now: UnixTime,
+}
+
+/// Somebody who is signed in in this browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Session and person.
+    pub who: Who,
+    /// The `sub` that the client knows the person by.
+    pub subject: String,
 }
 
 /// What comes next.
@@ -68,7 +79,9 @@ pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
             return Ok(Next::SignUp);
         }
     }
-    let Some(who) = f.who else { return Ok(Next::Authenticate) };
+    let Some(who) = f.who else {
+        return Ok(if choices(f).next().is_some() { Next::SelectAccount } else { Next::Authenticate });
+    };
     if needs_account(f, who) {
         return Ok(Next::SelectAccount);
     }
@@ -86,6 +99,13 @@ pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
     Ok(if needs_consent(f, who) { Next::Consent } else { Next::Grant })
 }
 
+/// The accounts that the person may choose from: all of this browser, or the one that the client means.
+pub fn choices<'a>(f: &Facts<'a>) -> impl Iterator<Item = &'a Who> {
+    let ask = f.ask;
+    let fitting = f.accounts.iter().filter(move |account| ask.accepts_subject(&account.subject));
+    fitting.map(|account| &account.who)
+}
+
 /// Whether the person authenticated for this very request. The sign-in says so itself: clocks of two nodes, or
 /// two requests within a second, prove nothing.
 fn authenticated_for_this(f: &Facts<'_>, who: &Who) -> bool {
@@ -93,6 +113,10 @@ fn authenticated_for_this(f: &Facts<'_>, who: &Who) -> bool {
 }
 
 fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
+    // The client means another account, and that one is signed in as well.
+    if f.subject.is_some_and(|sub| !f.ask.accepts_subject(sub)) {
+        return choices(f).next().is_some();
+    }
     let chosen = f.interaction.is_some_and(|i| {
         i.account_selected_at.is_some() && i.user_id.as_deref() == Some(who.user.id.as_str())
     });
@@ -270,6 +294,7 @@ mod tests {
                 client: &client(),
                 who: Some(&who),
                 subject: Some("u"),
+                accounts: &[],
                 is_member: false,
                 consent,
                 interaction,
@@ -341,6 +366,7 @@ mod tests {
                 client: &client(),
                 who: Some(&who),
                 subject: Some("u"),
+                accounts: &[],
                 is_member: false,
                 consent: Some(&consent),
                 interaction: signed_in.then_some(&done),
@@ -366,6 +392,7 @@ mod tests {
                 client: &client(),
                 who,
                 subject: who.map(|_| "u"),
+                accounts: &[],
                 is_member: false,
                 consent: Some(&consent),
                 interaction,
@@ -396,6 +423,7 @@ mod tests {
                 client,
                 who,
                 subject: who.map(|_| "u"),
+                accounts: &[],
                 is_member,
                 consent,
                 interaction: None,
@@ -408,6 +436,50 @@ mod tests {
         assert_eq!(run(&plain, &strict, Some(&who), false), Ok(Next::Authenticate));
         assert_eq!(run(&plain, &restricted, Some(&who), false), Err(Refusal::NotInAllowedGroups));
         assert_eq!(run(&plain, &restricted, Some(&who), true), Ok(Next::Grant));
+    }
+
+    #[test]
+    fn accounts_of_the_browser_are_offered_where_they_could_help() {
+        let of = |id: &str| {
+            let Who { session, user } = who(500);
+            Who {
+                session: Session { id: format!("s-{id}"), ..session },
+                user: User { id: id.into(), ..user },
+            }
+        };
+        let (u, x) = (of("u"), of("x"));
+        let both = [u.clone(), x.clone()];
+        let consent = given("openid email");
+        let hinted = |sub: &str| CheckedAsk { hint_sub: Some(sub.into()), ..ask("", None) };
+        let run = |ask: &CheckedAsk, who: Option<&Who>, accounts: &[Who]| {
+            let facts = Facts {
+                ask,
+                client: &client(),
+                who,
+                subject: who.map(|w| w.user.id.as_str()),
+                accounts: &accounts
+                    .iter()
+                    .map(|who| Account { who: who.clone(), subject: who.user.id.clone() })
+                    .collect::<Vec<_>>(),
+                is_member: false,
+                consent: Some(&consent),
+                interaction: None,
+                can_sign_up: false,
+                now: UnixTime(1000),
+            };
+            let ids = choices(&facts).map(|w| w.user.id.clone()).collect::<Vec<_>>();
+            (next(&facts).unwrap(), ids.join(" "))
+        };
+        let all = || "u x".to_owned();
+        assert_eq!(run(&ask("", None), Some(&u), &both), (Next::Grant, all()), "the current one counts");
+        assert_eq!(run(&ask("select_account", None), Some(&u), &both), (Next::SelectAccount, all()));
+        assert_eq!(run(&ask("", None), None, &both), (Next::SelectAccount, all()), "signed out of one");
+        assert_eq!(run(&ask("", None), None, &[]), (Next::Authenticate, String::new()));
+        assert_eq!(run(&hinted("x"), Some(&u), &both), (Next::SelectAccount, "x".into()));
+        assert_eq!(run(&hinted("x"), None, &both), (Next::SelectAccount, "x".into()));
+        assert_eq!(run(&hinted("x"), Some(&x), &both), (Next::Grant, "x".into()));
+        assert_eq!(run(&hinted("y"), Some(&u), &both), (Next::Authenticate, String::new()));
+        assert_eq!(run(&hinted("y"), None, &both), (Next::Authenticate, String::new()));
     }
 
     #[test]

@@ -1,22 +1,27 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
-use super::{cimd, frame, grant, own_token, page_error, query_and_body, response, with_cookies};
-use crate::decide::authorize::{self, CheckedAsk, KnownClient, Policy};
-use crate::decide::prompt::{self, Facts, Next};
+use super::{cimd, frame, grant, own_token, page_error, query_and_body, request, response, with_cookies};
+use crate::db::{Rows, Stmt};
+use crate::decide::authorize::{self, CheckedAsk, KnownClient};
+use crate::decide::prompt::{self, Account, Facts, Next};
+use crate::decide::request_source::{self, Way};
 use crate::decide::resource::{self, Reach, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
 use crate::login::sign_up;
 use crate::pages::{self, Detail, DetailLabel, ErrorKind, Frame};
+use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::api;
 use crate::store::client::{self, Client};
 use crate::store::consent::{self, Consent};
 use crate::store::interaction::{self, Interaction};
-use crate::store::load;
+use crate::store::pushed_request::{self, PushedRequest};
 use crate::store::session::{self, Who};
+use crate::store::{load, save};
 use crate::subject;
+use ::http::{Method, StatusCode};
 use proto::form::Params;
 use proto::jose::jwt::{Expiry, TokenType};
 
@@ -30,6 +35,8 @@ pub struct Standing {
     pub who: Option<Who>,
     /// The `sub` that the client knows that person by.
     pub subject: Option<String>,
+    /// Everybody who is signed in in this browser.
+    pub accounts: Vec<Account>,
     /// Whether that person is in a group that the client allows.
     pub is_member: bool,
     /// What that person agreed to before.
@@ -38,6 +45,8 @@ pub struct Standing {
     pub interaction: Option<Interaction>,
     /// What the client may ask for at APIs.
     pub reach: Reach,
+    /// What has to be saved first, so that a signed request counts once.
+    pub once: Option<Stmt>,
 }
 
 impl Standing {
@@ -49,17 +58,24 @@ impl Standing {
         if self.who.as_ref().is_some_and(|w| w.user.disabled) {
             return Err(ErrorKind::Forbidden.into());
         }
-        Ok(prompt::next(&Facts {
+        Ok(prompt::next(&self.facts(cx))?)
+    }
+
+    /// What the next step is decided by.
+    #[must_use]
+    pub fn facts(&self, cx: &Cx) -> Facts<'_> {
+        Facts {
             ask: &self.ask,
             client: &self.client,
             who: self.who.as_ref(),
             subject: self.subject.as_deref(),
+            accounts: &self.accounts,
             is_member: self.is_member,
             consent: self.consent.as_ref(),
             interaction: self.interaction.as_ref(),
             can_sign_up: sign_up::is_open(cx),
             now: cx.now,
-        })?)
+        }
     }
 
     /// What the pages of this request have around their content: in the language that the app prefers, if it is one
@@ -87,52 +103,123 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if let Some(again) = with_cookies(&cx, &req, &params) {
         return Ok(again);
     }
-    if let Some(id) = params.get("interaction") {
+    let id = params.get("interaction");
+    let client_id = params.get("client_id");
+    if id.is_none() && client_id.is_none() {
+        return Err(Refusal::ClientIdMissing.into());
+    }
+    // RFC 9110 §9.3.2: HEAD is asked by previews and scanners; it must use nothing up and grant nothing.
+    if req.method == Method::HEAD {
+        return Ok(respond::empty(StatusCode::NO_CONTENT));
+    }
+    if let Some(id) = id {
         return resume(&cx, &req, id).await;
     }
-    let client_id = params.get("client_id").ok_or(Refusal::ClientIdMissing)?;
-    cimd::resolve(&cx, client_id).await?;
-    let hash = http::session_hash(&cx, &req);
-    let [client, who, member, given, reach] = load(
-        &*cx.host.db,
-        [
-            client::by_id(client_id),
-            session::live(hash.as_deref(), cx.now),
-            interaction::membership_of_client(client_id, hash.as_deref()),
-            consent::of_session(hash.as_deref(), client_id),
-            api::reach(client_id, SubjectType::User, params.get("resource")),
-        ],
-    )
-    .await?;
-    let client = Client::from_rows(&client)?;
-    let who = Who::from_rows(&who)?;
-    let policy = Policy { allow_insecure_callback_urls: cx.host.settings.allow_insecure_callback_urls };
-    let known = match authorize::known_client(&params, client.clone(), policy) {
-        Ok(known) => known,
-        Err(refusal) => return Ok(refuse(&cx, &req, refusal, &params, client.as_ref(), who.as_ref())),
+    begin(&cx, &req, &params, client_id.unwrap_or("")).await
+}
+
+/// Takes a request that has just come.
+async fn begin(cx: &Cx, req: &Req, sent: &Params, client_id: &str) -> Result<Resp, Failure> {
+    let way = request_source::way(sent);
+    cimd::resolve(cx, client_id).await?;
+    let found = find(cx, req, client_id, way).await?;
+    let Some(client) = found.client else {
+        return Ok(refuse(cx, req, Refusal::ClientUnknown, sent, None, found.who.as_ref()));
     };
-    let reach = api::read_reach(&reach)?;
-    let mut ask = match authorize::check(&params, &known, &reach) {
-        Ok(ask) => ask,
-        Err(refusal) => return response::send_error(&cx, &req, &known, refusal),
-    };
-    if let Some(hint) = params.get("id_token_hint") {
-        match hinted_subject(&cx, hint).await? {
-            Some(sub) => ask.hint_sub = Some(sub),
-            None => return response::send_error(&cx, &req, &known, Refusal::IdTokenHintInvalid),
+    let asked = match request::open(cx, &client, sent, way, found.pushed).await {
+        Ok(asked) => asked,
+        Err(Failure::Refused(refusal)) => {
+            // What was sent beside it does not count, but may name an address of the client to report to.
+            let known = authorize::known_client(sent, Some(client.clone()), request::policy(cx));
+            return match known.ok().filter(|_| sent.get("redirect_uri").is_some()) {
+                Some(known) => response::send_error(cx, req, &known, refusal).await,
+                None => Ok(refuse(cx, req, refusal, sent, Some(&client), found.who.as_ref())),
+            };
         }
-    }
+        Err(failure) => return Err(failure),
+    };
+    let params = &asked.params;
+    let known = match authorize::known_client(params, Some(client.clone()), request::policy(cx)) {
+        Ok(known) => known.came_by(asked.source),
+        Err(refusal) => return Ok(refuse(cx, req, refusal, params, Some(&client), found.who.as_ref())),
+    };
+    let ask = match checked(cx, params, &known, &found.reach).await {
+        Ok(ask) => ask,
+        Err(Failure::Refused(refusal)) => return response::send_error(cx, req, &known, refusal).await,
+        Err(failure) => return Err(failure),
+    };
     let standing = Standing {
         ask,
-        subject: subject_of(&cx, &known.client, who.as_ref()).await?,
+        subject: subject_of(cx, &known.client, found.who.as_ref()).await?,
+        accounts: accounts_of(cx, &known.client, &found.accounts).await?,
         client: known.client,
-        who,
-        is_member: !member.is_empty(),
-        consent: consent::read(&given)?,
+        who: found.who,
+        is_member: found.is_member,
+        consent: found.consent,
         interaction: None,
-        reach,
+        reach: found.reach,
+        once: asked.once,
     };
-    go_on(&cx, &req, standing).await
+    go_on(cx, req, standing).await
+}
+
+/// Checks the request of a known client, the ID token it brings included.
+///
+/// # Errors
+/// The first rule that is broken, or a fault.
+pub async fn checked(
+    cx: &Cx,
+    params: &Params,
+    known: &KnownClient,
+    reach: &Reach,
+) -> Result<CheckedAsk, Failure> {
+    let mut ask = authorize::check(params, known, reach)?;
+    if let Some(hint) = params.get("id_token_hint") {
+        ask.hint_sub = Some(hinted_subject(cx, hint).await?.ok_or(Refusal::IdTokenHintInvalid)?);
+    }
+    Ok(ask)
+}
+
+/// What is known when a request comes.
+struct Found {
+    client: Option<Client>,
+    who: Option<Who>,
+    is_member: bool,
+    consent: Option<Consent>,
+    reach: Reach,
+    accounts: Rows,
+    pushed: Option<PushedRequest>,
+}
+
+/// Loads it. A pushed request is taken out by the same batch: it is used by being asked for, whatever becomes of it.
+async fn find(cx: &Cx, req: &Req, client_id: &str, way: Result<Way<'_>, Refusal>) -> Result<Found, Failure> {
+    let hash = http::session_hash(cx, req);
+    let accounts = http::accounts_hash(cx, req);
+    let mut stmts = vec![
+        client::by_id(client_id),
+        session::live(hash.as_deref(), cx.now),
+        interaction::membership_of_client(client_id, hash.as_deref()),
+        consent::of_session(hash.as_deref(), client_id),
+        // The request may not be open yet; an API out of reach and one that is not there are one answer.
+        api::reach(client_id, SubjectType::User, None),
+        session::of_browser(accounts.as_deref(), cx.now),
+    ];
+    if let Ok(Way::Pushed(urn)) = way {
+        stmts.push(pushed_request::take(urn, client_id, cx.now));
+    }
+    let rows = cx.host.db.batch(stmts).await?;
+    let [client, who, member, given, reach, accounts, pushed @ ..] = rows.as_slice() else {
+        return Err(Fault::Bug("batch gave another number of results").into());
+    };
+    Ok(Found {
+        client: Client::from_rows(client)?,
+        who: Who::from_rows(who)?,
+        is_member: !member.is_empty(),
+        consent: consent::read(given)?,
+        reach: api::read_reach(reach)?,
+        accounts: accounts.clone(),
+        pushed: pushed.first().map(pushed_request::read).transpose()?.flatten(),
+    })
 }
 
 /// Goes on with a request after the person did something.
@@ -141,7 +228,7 @@ async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
     // The person may have taken an hour; what the client may ask for can be less by now.
     let asked = (&standing.ask.scope(), standing.ask.resource.as_deref());
     if resource::still_granted(asked.0, asked.1, &standing.reach).is_err() {
-        return response::send_error(cx, req, &standing.known(), Refusal::ResourceOrScopeInvalid);
+        return response::send_error(cx, req, &standing.known(), Refusal::ResourceOrScopeInvalid).await;
     }
     go_on(cx, req, standing).await
 }
@@ -153,11 +240,13 @@ async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
 pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standing, Failure> {
     let browser = http::browser(cx, req)?;
     let hash = http::session_hash(cx, req);
-    let [found, who, member, given, reach] = load(
+    let accounts = http::accounts_hash(cx, req);
+    let [found, who, accounts, member, given, reach] = load(
         &*cx.host.db,
         [
             interaction::with_client(id, cx.now),
             session::live(hash.as_deref(), cx.now),
+            session::of_browser(accounts.as_deref(), cx.now),
             interaction::membership(id, hash.as_deref()),
             interaction::consent(id, hash.as_deref()),
             api::reach_of_interaction(id),
@@ -174,12 +263,14 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     Ok(Standing {
         ask,
         subject: subject_of(cx, &client, who.as_ref()).await?,
+        accounts: accounts_of(cx, &client, &accounts).await?,
         client,
         who,
         is_member: !member.is_empty(),
         consent: consent::read(&given)?,
         interaction: Some(interaction),
         reach: api::read_reach(&reach)?,
+        once: None,
     })
 }
 
@@ -190,12 +281,23 @@ async fn subject_of(cx: &Cx, client: &Client, who: Option<&Who>) -> Result<Optio
     }
 }
 
+async fn accounts_of(cx: &Cx, client: &Client, rows: &Rows) -> Result<Vec<Account>, Failure> {
+    let mut accounts = Vec::new();
+    for who in Who::all_from_rows(rows)? {
+        let subject = subject::of(&cx.host, client, &who.user.id).await?;
+        accounts.push(Account { who, subject });
+    }
+    Ok(accounts)
+}
+
 async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> {
     let next = match standing.next(cx) {
         Ok(next) => next,
         Err(failure) if authorize::is_silent(&standing.ask) => match failure {
-            Failure::Refused(refusal) => return response::send_error(cx, req, &standing.known(), refusal),
-            _ => return response::send_error(cx, req, &standing.known(), Refusal::LoginRequired),
+            Failure::Refused(refusal) => {
+                return response::send_error(cx, req, &standing.known(), refusal).await;
+            }
+            _ => return response::send_error(cx, req, &standing.known(), Refusal::LoginRequired).await,
         },
         Err(failure) => return Err(failure),
     };
@@ -203,14 +305,14 @@ async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> 
         return grant::issue_code(cx, req, &standing, who).await;
     }
     if let Some(refusal) = prompt::silent_refusal(next).filter(|_| authorize::is_silent(&standing.ask)) {
-        return response::send_error(cx, req, &standing.known(), refusal);
+        return response::send_error(cx, req, &standing.known(), refusal).await;
     }
     if let Next::Refuse(refusal) = next {
         if let Some(waiting) = &standing.interaction {
             let ended = cx.host.db.query(interaction::finish(&waiting.id)).await;
             ended.map_err(|e| Failure::or_if_lost(e, ErrorKind::Interaction))?;
         }
-        return response::send_error(cx, req, &standing.known(), refusal);
+        return response::send_error(cx, req, &standing.known(), refusal).await;
     }
     match &standing.interaction {
         Some(interaction) => Ok(ask_person(&interaction.id)),
@@ -236,7 +338,15 @@ async fn wait(cx: &Cx, req: &Req, standing: &Standing) -> Result<Resp, Failure> 
         consented_at: None,
         created_at: cx.now,
     };
-    cx.host.db.query(interaction::insert(&interaction, &standing.client.id)).await?;
+    let mut stmts: Vec<Stmt> = standing.once.iter().cloned().collect();
+    stmts.push(interaction::insert(&interaction, &standing.client.id));
+    match save(&*cx.host.db, stmts).await {
+        Ok(()) => {}
+        Err(DbError::Lost) => {
+            return response::send_error(cx, req, &standing.known(), Refusal::RequestObjectReplayed).await;
+        }
+        Err(error) => return Err(error.into()),
+    }
     let mut resp = ask_person(&interaction.id);
     browser.remember(cx, resp.headers_mut());
     Ok(resp)

@@ -1,13 +1,15 @@
 //! `GET` and `POST /api/oidc/end-session` (OpenID Connect RP-Initiated Logout 1.0).
 
-use super::{own_token, query_and_body, with_cookies};
+use super::{front_channel, own_token, query_and_body, session_end, with_cookies};
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
 use crate::store::audit::{self, Event};
 use crate::store::client::{self, Client};
+use crate::store::logout::{self, Framed};
 use crate::store::session::{self, Who};
-use crate::store::{grant, load, save};
+use crate::store::session_end::{Which, end};
+use crate::store::{grant, load};
 use crate::subject;
 use proto::form::{Params, render_query};
 use proto::jose::jwt::{Claims, Expiry, TokenType};
@@ -29,34 +31,40 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         None => None,
     };
     let client_id = hint.as_ref().map(|h| h.client_id.as_str()).or_else(|| params.get("client_id"));
-    let hash = http::session_hash(&cx, &req);
-    let [client, who] =
-        load(&*cx.host.db, [client::by_id(client_id.unwrap_or("")), session::live(hash.as_deref(), cx.now)])
-            .await?;
+    let (hash, browser) = (http::session_hash(&cx, &req), http::accounts_hash(&cx, &req));
+    let [client, who, accounts, framed] = load(
+        &*cx.host.db,
+        [
+            client::by_id(client_id.unwrap_or("")),
+            session::live(hash.as_deref(), cx.now),
+            session::of_browser(browser.as_deref(), cx.now),
+            logout::framed(hash.as_deref(), browser.as_deref()),
+        ],
+    )
+    .await?;
     let client = Client::from_rows(&client)?;
     let who = Who::from_rows(&who)?;
+    let accounts = Who::all_from_rows(&accounts)?;
     let consistent = params.get("client_id").is_none_or(|id| hint.as_ref().is_none_or(|h| h.client_id == id));
     let (Some(hint), Some(client), true) = (hint, client, consistent) else { return Ok(ask(&params)) };
-    let subject = match &who {
-        Some(who) => Some(subject::of(&cx.host, &client, &who.user.id).await?),
+    let is_current = is_meant(&cx, &client, who.as_ref(), &hint).await?;
+    // The app may be signed in to with another account of this browser.
+    let other = accounts.iter().find(|a| hint.sid.as_deref() == Some(&a.session.id));
+    let ending = match who.as_ref().filter(|_| is_current) {
+        Some(who) => Some(who),
+        None if is_meant(&cx, &client, other, &hint).await? => other,
         None => None,
     };
-    // The hint must be of this very person: an old token of another account signs nobody out.
-    let stmts = match &who {
-        Some(_) if subject.as_ref() != Some(&hint.sub) => return Ok(ask(&params)),
-        Some(who) => {
-            let mut stmts = session::end(&who.session.id, cx.now);
+    let stmts = match ending {
+        Some(ending) => {
+            let mut stmts = end(Which::One(&ending.session.id), cx.now);
             let data = json!({ "clientName": client.name });
-            stmts.push(audit::record(
-                Event::SignOut,
-                Some(&who.user.id),
-                Some(&client.id),
-                &data,
-                &cx,
-                &req,
-            )?);
+            let user_id = Some(ending.user.id.as_str());
+            stmts.push(audit::record(Event::SignOut, user_id, Some(&client.id), &data, &cx, &req)?);
             stmts
         }
+        // The hint must be of this very person: an old token of another account signs nobody out.
+        None if who.is_some() => return Ok(ask(&params)),
         None => hint
             .sid
             .as_ref()
@@ -64,13 +72,23 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
             .unwrap_or_default(),
     };
     if !stmts.is_empty() {
-        save(&*cx.host.db, stmts).await?;
+        session_end::save(&cx, stmts).await?;
     }
-    let mut resp = respond::see_other(&after_logout(&client, &params));
-    if who.is_some() {
+    let ended: Vec<&str> = ending.map(|who| who.session.id.as_str()).into_iter().collect();
+    let target = after_logout(&client, &params);
+    let mut resp = front_channel::go_on(&cx, &req, &Framed::from_rows(&framed)?, &ended, &target);
+    if is_current {
         http::clear_session_cookie(resp.headers_mut(), &cx.host.settings.app_url);
     }
     Ok(resp)
+}
+
+/// Whether the hint is of this person, as the client knows them.
+async fn is_meant(cx: &Cx, client: &Client, who: Option<&Who>, hint: &Hint) -> Result<bool, Failure> {
+    match who {
+        Some(who) => Ok(subject::of(&cx.host, client, &who.user.id).await? == hint.sub),
+        None => Ok(false),
+    }
 }
 
 struct Hint {

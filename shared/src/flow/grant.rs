@@ -2,11 +2,13 @@
 
 use super::authorize::Standing;
 use super::response;
+use crate::db::Stmt;
 use crate::decide::acr;
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp};
 use crate::pages::ErrorKind;
 use crate::ports::DbError;
+use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
 use crate::store::consent::{self, Consent};
 use crate::store::grant::{CODE_LIFETIME_S, Code, Grant, Kind};
@@ -52,7 +54,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
     let is_new = standing.consent.as_ref() != Some(&consent);
     let event = if is_new { Event::NewClientAuthorization } else { Event::ClientAuthorization };
 
-    let mut stmts = Vec::new();
+    let mut stmts: Vec<Stmt> = standing.once.iter().cloned().collect();
     if let Some(waiting) = &standing.interaction {
         stmts.push(interaction::finish(&waiting.id));
     }
@@ -68,7 +70,11 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
     let data = json!({ "clientName": app.name });
     stmts.push(audit::record(event, Some(&who.user.id), Some(&app.id), &data, cx, req)?);
     match save(&*cx.host.db, stmts).await {
-        Ok(()) => response::send(cx, req, &standing.known(), &[("code", &code)]),
+        Ok(()) => response::send(cx, req, &standing.known(), &[("code", &code)]).await,
+        // A session that ended in the same moment looks the same, and the request cannot be repeated either way.
+        Err(DbError::Lost) if standing.once.is_some() => {
+            response::send_error(cx, req, &standing.known(), Refusal::RequestObjectReplayed).await
+        }
         // Or the client or the person was removed meanwhile.
         Err(DbError::Lost | DbError::Constraint(_)) => Err(ErrorKind::Interaction.into()),
         Err(error) => Err(Fault::from(error).into()),

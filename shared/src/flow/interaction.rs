@@ -3,15 +3,14 @@
 use super::authorize::{Standing, interaction_standing};
 use super::{body, query, response};
 use crate::decide::cimd;
-use crate::decide::prompt::Next;
+use crate::decide::prompt::{self, Next};
 use crate::decide::resource::Api;
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
-use crate::login::{sign_in, sign_up};
-use crate::pages::{self, ConsentApi, ConsentPage, ErrorKind, SelectAccountPage};
+use crate::login::{accounts, sign_in, sign_up};
+use crate::pages::{self, ConsentApi, ConsentPage, ErrorKind, Hidden, SelectAccountPage};
 use crate::refusal::Refusal;
-use crate::store::session::{self, Who};
-use crate::store::{interaction, save};
+use crate::store::interaction;
 use ::http::StatusCode;
 use proto::uri::RedirectUri;
 
@@ -31,12 +30,18 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
         http::slide(&cx, who);
     }
     let wants = |name: &str| params.get(name).is_some();
+    let other = wants("other");
     match standing.next(&cx)? {
         Next::SignUp if !wants("sign_in") => sign_up::page_for_interaction(&cx, &req, id, &standing).await,
         Next::Authenticate if wants("sign_up") && standing.who.is_none() && sign_up::is_open(&cx) => {
             sign_up::page_for_interaction(&cx, &req, id, &standing).await
         }
-        Next::SignUp | Next::Authenticate => sign_in::page_for_interaction(&cx, &req, id, &standing).await,
+        Next::SignUp | Next::Authenticate => {
+            sign_in::page_for_interaction(&cx, &req, id, &standing, other).await
+        }
+        Next::SelectAccount | Next::Consent if other => {
+            sign_in::page_for_interaction(&cx, &req, id, &standing, other).await
+        }
         Next::SelectAccount => Ok(select_account_page(&cx, &req, id, &standing)),
         Next::Consent => Ok(consent_page(&cx, &req, id, &standing)),
         Next::Grant | Next::Refuse(_) => Ok(back_to_authorize(id)),
@@ -44,13 +49,13 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
 }
 
 fn select_account_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
-    let user = standing.who.as_ref().map(|w| &w.user);
+    let facts = standing.facts(cx);
     let html = pages::render(&SelectAccountPage {
         frame: standing.frame(cx, req),
-        client: &standing.client.name,
-        name: user.map_or("", |u| u.shown_name()),
-        login: user.map_or("", |u| u.email.as_deref().unwrap_or(&u.username)),
-        interaction: id,
+        client: Some(&standing.client.name),
+        accounts: accounts::lines(prompt::choices(&facts), facts.who),
+        action: "/interaction",
+        hidden: vec![Hidden { name: "interaction", value: id }],
     });
     respond::page(StatusCode::OK, html, response::form_action(&standing.ask.redirect_uri))
 }
@@ -96,17 +101,19 @@ pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = body(&req)?;
     let id = params.get("interaction").ok_or(ErrorKind::Interaction)?;
     let standing = interaction_standing(&cx, &req, id).await?;
+    if let Some(session_id) = params.get("account") {
+        return choose(&cx, &req, id, &standing, session_id).await;
+    }
+    if params.get("action") == Some("switch_account") {
+        return Ok(respond::see_other(&format!("/interaction?interaction={id}&other=1")));
+    }
     let Some(who) = &standing.who else {
         return Ok(respond::see_other(&format!("/interaction?interaction={id}")));
     };
-    match params.get("action") {
-        // These two are open to everybody, also to people who may not use the app.
-        Some("deny") => {
-            save_one(&cx, interaction::finish(id)).await?;
-            return response::send_error(&cx, &req, &standing.known(), Refusal::Denied);
-        }
-        Some("switch_account") => return switch_account(&cx, id, who).await,
-        _ => {}
+    // This is open to everybody, also to people who may not use the app.
+    if params.get("action") == Some("deny") {
+        save_one(&cx, interaction::finish(id)).await?;
+        return response::send_error(&cx, &req, &standing.known(), Refusal::Denied).await;
     }
     match (params.get("action"), standing.next(&cx)?) {
         (Some("allow"), Next::Consent) => save_one(&cx, interaction::give_consent(id, who, cx.now)).await?,
@@ -120,11 +127,21 @@ pub async fn answer(cx: Cx, req: Req) -> Result<Resp, Failure> {
     Ok(back_to_authorize(id))
 }
 
-async fn switch_account(cx: &Cx, id: &str, who: &Who) -> Result<Resp, Failure> {
-    save(&*cx.host.db, session::end(&who.session.id, cx.now)).await?;
-    let mut resp = respond::see_other(&format!("/interaction?interaction={id}"));
-    http::clear_session_cookie(resp.headers_mut(), &cx.host.settings.app_url);
-    Ok(resp)
+/// Goes on as another of the accounts that are signed in in this browser.
+async fn choose(
+    cx: &Cx,
+    req: &Req,
+    id: &str,
+    standing: &Standing,
+    session_id: &str,
+) -> Result<Resp, Failure> {
+    let Some(chosen) = standing.accounts.iter().map(|a| &a.who).find(|who| who.session.id == session_id)
+    else {
+        // It was signed out of meanwhile: the page shows who is left.
+        return Ok(respond::see_other(&format!("/interaction?interaction={id}")));
+    };
+    let selected = interaction::select_account(id, chosen, cx.now);
+    accounts::take_up(cx, req, chosen, vec![selected], back_to_authorize(id)).await
 }
 
 async fn save_one(cx: &Cx, stmt: crate::db::Stmt) -> Result<(), Failure> {

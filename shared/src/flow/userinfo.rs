@@ -58,7 +58,12 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if subject != token.subject {
         return Err(Refusal::TokenInvalid.into());
     }
-    let person = claims::person(&user, claims::groups(&groups)?, &custom)?;
+    let groups = claims::groups(&groups)?;
+    // Whoever was taken out of the groups that may use the app is told no more about at it.
+    if client.is_group_restricted && !groups.is_member {
+        return Err(Refusal::TokenInvalid.into());
+    }
+    let person = claims::person(&user, groups, &custom)?;
     let by_name = claims::requested(&grant)?.userinfo;
     let told = told(
         &person,

@@ -1,5 +1,5 @@
-//! The two cookies: who is signed in, and which browser began an interaction. Cookies do not know ports, so the
-//! names must not be those of the apps beside us on `localhost`.
+//! The three cookies: who is signed in, which other accounts are signed in beside, and which browser began an
+//! interaction. Cookies do not know ports, so the names must not be those of the apps beside us on `localhost`.
 
 use super::types::{Cx, Req};
 use crate::failure::Failure;
@@ -12,6 +12,10 @@ use proto::hash::sha256_b64;
 pub const SESSION: &str = "latchkey_session";
 /// Name of the browser-binding cookie, without the `__Host-` prefix.
 pub const BROWSER: &str = "latchkey_browser";
+
+/// Name of the cookie that holds the accounts of a browser together, without the `__Host-` prefix. It is replaced at each
+/// sign-in, unlike the browser-binding one, which begins before anybody has signed in and so could have been planted.
+pub const ACCOUNTS: &str = "latchkey_accounts";
 
 /// How long browsers keep a cookie, in seconds (30 days).
 const MAX_AGE_S: i64 = 2_592_000;
@@ -33,6 +37,12 @@ pub fn session_hash(cx: &Cx, req: &Req) -> Option<String> {
     cookie(&cx.host.settings.app_url, req, SESSION).map(sha256_b64)
 }
 
+/// The stored form of the request's accounts cookie.
+#[must_use]
+pub fn accounts_hash(cx: &Cx, req: &Req) -> Option<String> {
+    cookie(&cx.host.settings.app_url, req, ACCOUNTS).map(sha256_b64)
+}
+
 /// Adds a `Set-Cookie` for 30 days. The row in the database decides earlier.
 pub fn set_cookie(headers: &mut HeaderMap, app_url: &AppUrl, name: &str, value: &str) {
     append(headers, app_url, name, value, Lifetime::Seconds(MAX_AGE_S));
@@ -41,6 +51,11 @@ pub fn set_cookie(headers: &mut HeaderMap, app_url: &AppUrl, name: &str, value: 
 /// Takes the session cookie away.
 pub fn clear_session_cookie(headers: &mut HeaderMap, app_url: &AppUrl) {
     append(headers, app_url, SESSION, "", Lifetime::Gone);
+}
+
+/// Takes the accounts cookie away.
+pub fn clear_accounts_cookie(headers: &mut HeaderMap, app_url: &AppUrl) {
+    append(headers, app_url, ACCOUNTS, "", Lifetime::Gone);
 }
 
 fn append(headers: &mut HeaderMap, app_url: &AppUrl, name: &str, value: &str, lifetime: Lifetime) {

@@ -11,7 +11,8 @@ mod security;
 mod types;
 
 pub use cookies::{
-    BROWSER, Browser, SESSION, browser, clear_session_cookie, cookie, session_hash, set_cookie,
+    ACCOUNTS, BROWSER, Browser, SESSION, accounts_hash, browser, clear_accounts_cookie, clear_session_cookie,
+    cookie, session_hash, set_cookie,
 };
 pub(crate) use csrf::is_own_page;
 pub use dispatch::App;

@@ -37,8 +37,18 @@ pub fn jwt(content_type: &'static str, jwt: String) -> Resp {
 /// A page. `form_action` are further sources (such as `https:`) its forms may end at.
 #[must_use]
 pub fn page(status: StatusCode, html: String, form_action: Vec<String>) -> Resp {
+    page_with(status, html, ContentSecurity::Page { form_action, frame_src: Vec::new() })
+}
+
+/// A page that frames pages of these origins.
+#[must_use]
+pub fn framing_page(html: String, frame_src: Vec<String>) -> Resp {
+    page_with(StatusCode::OK, html, ContentSecurity::Page { form_action: Vec::new(), frame_src })
+}
+
+fn page_with(status: StatusCode, html: String, policy: ContentSecurity) -> Resp {
     let mut resp = with_type(status, "text/html; charset=utf-8", html.into());
-    resp.extensions_mut().insert(ContentSecurity::Page { form_action });
+    resp.extensions_mut().insert(policy);
     resp
 }
 

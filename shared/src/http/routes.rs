@@ -2,12 +2,13 @@
 
 use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
-use crate::api::{api_access, apis, clients, signing_keys, users};
+use crate::api::{api_access, apis, clients, sessions, signing_keys, users};
 use crate::failure::{Failure, Fault};
 use crate::flow::{
-    authorize, discovery, end_session, health, interaction, introspection, jwks, revocation, token, userinfo,
+    authorize, discovery, end_session, health, interaction, introspection, jwks, par, revocation, token,
+    userinfo,
 };
-use crate::login::{account, setup, sign_in, sign_out, sign_up};
+use crate::login::{account, accounts, setup, sign_in, sign_out, sign_up};
 use crate::ports::Bucket;
 use std::future::Future;
 use std::pin::Pin;
@@ -234,6 +235,16 @@ const fn admin(
     Route { origin, body_limit: JSON, ..row }
 }
 
+/// A route of the JSON API for whoever is signed in.
+const fn user(
+    method: Verb,
+    path: &'static str,
+    summary: &'static str,
+    handler: fn(Cx, Req) -> Answer,
+) -> Route {
+    Route { auth: Auth::User, ..admin(method, path, summary, handler) }
+}
+
 /// Names what goes in and comes out.
 const fn json(request: Option<&'static str>, status: u16, answer: Option<&'static str>, row: Route) -> Route {
     Route { body: Body { request, status, answer }, ..row }
@@ -275,6 +286,8 @@ pub static ROUTES: &[Route] = &[
             ..form("/settings/account/passkeys", "Adds a passkey", h!(account::add_passkey))
         },
     ),
+    page("/accounts", "Accounts that are signed in in this browser", h!(accounts::show)),
+    form("/accounts", "Goes on as one of them", h!(accounts::submit)),
     page("/logout", "Asks before signing out", h!(sign_out::show)),
     form("/logout", "Signs out", h!(sign_out::submit)),
     // OAuth and OpenID Connect
@@ -298,6 +311,21 @@ pub static ROUTES: &[Route] = &[
             h!(introspection::post),
         ),
     ),
+    json(
+        None,
+        201,
+        None,
+        limited(
+            &TOKEN,
+            oauth(
+                Verb::Post,
+                "/api/oidc/par",
+                Auth::Client,
+                "Pushed authorization request endpoint",
+                h!(par::post),
+            ),
+        ),
+    ),
     oauth(Verb::Get, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     oauth(Verb::Post, "/api/oidc/userinfo", Auth::Bearer, "UserInfo endpoint", h!(userinfo::handle)),
     Route {
@@ -318,6 +346,62 @@ pub static ROUTES: &[Route] = &[
         200,
         Some("User"),
         row(Verb::Get, "/api/users/me", Auth::User, Shape::Api, "The signed-in person", h!(users::me)),
+    ),
+    json(
+        None,
+        200,
+        Some("SessionList"),
+        user(Verb::Get, "/api/users/me/sessions", "Where the person is signed in", h!(sessions::list_own)),
+    ),
+    json(
+        None,
+        204,
+        None,
+        user(
+            Verb::Delete,
+            "/api/users/me/sessions",
+            "Signs the person out everywhere else",
+            h!(sessions::end_others),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        user(
+            Verb::Delete,
+            "/api/users/me/sessions/{sessionId}",
+            "Signs the person out in one place",
+            h!(sessions::end_own),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("SessionList"),
+        admin(Verb::Get, "/api/users/{id}/sessions", "Where a user is signed in", h!(sessions::list_of_user)),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/users/{id}/sessions",
+            "Signs a user out everywhere",
+            h!(sessions::end_all_of_user),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/users/{id}/sessions/{sessionId}",
+            "Signs a user out in one place",
+            h!(sessions::end_of_user),
+        ),
     ),
     json(
         None,
@@ -531,6 +615,28 @@ pub static ROUTES: &[Route] = &[
             "/api/api-access/{clientId}/assignable-apis",
             "Lists APIs that a client may not use yet",
             h!(api_access::assignable),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("LogoutDeliveryPage"),
+        admin(
+            Verb::Get,
+            "/api/oidc/clients/{id}/logout-deliveries",
+            "Lists the logout tokens sent to a client",
+            h!(clients::list_logout_deliveries),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Post,
+            "/api/oidc/clients/{id}/logout-deliveries/{deliveryId}/retry",
+            "Sends a logout token again",
+            h!(clients::retry_logout_delivery),
         ),
     ),
     Route {

@@ -12,6 +12,8 @@ pub enum ContentSecurity {
     Page {
         /// Sources such as `https:` or `com.example.app:`.
         form_action: Vec<String>,
+        /// Origins whose pages may be framed by it; none on most pages.
+        frame_src: Vec<String>,
     },
 }
 
@@ -21,11 +23,16 @@ impl ContentSecurity {
             Self::Nothing => {
                 "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'".into()
             }
-            Self::Page { form_action } => {
-                let more: String = form_action.iter().map(|s| format!(" {s}")).collect();
+            Self::Page { form_action, frame_src } => {
+                let list = |sources: &[String]| sources.iter().map(|s| format!(" {s}")).collect::<String>();
+                let frames = match frame_src.as_slice() {
+                    [] => String::new(),
+                    some => format!("; frame-src{}", list(some)),
+                };
                 format!(
                     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{more}"
+                     connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'{}{frames}",
+                    list(form_action)
                 )
             }
         }
@@ -85,8 +92,14 @@ mod tests {
     #[test]
     fn s59_a_source_that_is_no_header_text_leaves_the_strictest_policy() {
         let page = |form_action: &[&str]| {
-            csp(&ContentSecurity::Page { form_action: form_action.iter().map(|s| (*s).to_owned()).collect() })
+            csp(&ContentSecurity::Page {
+                form_action: form_action.iter().map(|s| (*s).to_owned()).collect(),
+                frame_src: vec![],
+            })
         };
+        let framing =
+            ContentSecurity::Page { form_action: vec![], frame_src: vec!["https://app.example".into()] };
+        assert!(csp(&framing).ends_with("; form-action 'self'; frame-src https://app.example"));
         assert!(page(&[]).ends_with("; form-action 'self'"));
         assert!(page(&["https://app.example", "com.app:"]).ends_with("'self' https://app.example com.app:"));
         assert_eq!(page(&["https://a\r\nx: y"]), "default-src 'none'; frame-ancestors 'none'");

@@ -1,4 +1,4 @@
-//! Beginning a session: the rows, the cookie, and what becomes of an older session of the same browser.
+//! Beginning a session: the rows, the cookies, and what becomes of older sessions of the same browser.
 
 use crate::db::Stmt;
 use crate::failure::Failure;
@@ -26,10 +26,20 @@ pub struct Beginning {
     /// What to save, together with what else belongs to the sign-in.
     pub stmts: Vec<Stmt>,
     secret: String,
+    accounts: String,
 }
 
-/// Begins a session of `user_id`. The cookie is always a new one (session fixation). The same person's live
-/// session is renewed, so that what apps hold stays valid; another person's is ended.
+/// What the request knows of who is signed in already.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before<'a> {
+    /// The session of the cookie.
+    pub current: Option<&'a Who>,
+    /// All live sessions of this browser, see [`session::of_browser`].
+    pub accounts: &'a [Who],
+}
+
+/// Begins a session of `user_id`. The cookies are always new ones (session fixation). If the person has a live session in
+/// this browser, it is renewed, so that what apps hold stays valid; sessions of other people stay beside it.
 ///
 /// # Errors
 /// A fault if there is no randomness.
@@ -38,10 +48,10 @@ pub fn begin(
     req: &Req,
     user_id: &str,
     passkey: &Passkey,
-    current: Option<&Who>,
+    before: Before<'_>,
 ) -> Result<Beginning, Failure> {
-    let secret = cx.host.random_token()?;
-    let same_person = current.filter(|who| who.user.id == user_id);
+    let (secret, accounts) = (cx.host.random_token()?, cx.host.random_token()?);
+    let same_person = before.current.into_iter().chain(before.accounts).find(|who| who.user.id == user_id);
     let sign_in = SignIn {
         id: match same_person {
             Some(who) => who.session.id.clone(),
@@ -49,6 +59,7 @@ pub fn begin(
         },
         secret_hash: sha256_b64(&secret),
         user_id: user_id.to_owned(),
+        browser_hash: sha256_b64(&accounts),
         passkey_id: passkey.id.clone(),
         amr: amr(passkey),
         acr: acr(passkey),
@@ -56,21 +67,21 @@ pub fn begin(
         ip: cx.peer.ip.map(|ip| ip.to_string()),
         user_agent: req.user_agent(),
     };
-    let stmts = match (same_person, current) {
-        (Some(_), _) => vec![session::renew(&sign_in, cx.now)],
-        (None, Some(other)) => {
-            let mut stmts = session::end(&other.session.id, cx.now);
-            stmts.push(session::insert(&sign_in, cx.now));
-            stmts
-        }
-        (None, None) => vec![session::insert(&sign_in, cx.now)],
-    };
-    Ok(Beginning { stmts, secret })
+    let mut stmts = vec![match same_person {
+        Some(_) => session::renew(&sign_in, cx.now),
+        None => session::insert(&sign_in, cx.now),
+    }];
+    let (hash, current) = (http::accounts_hash(cx, req), before.current.map(|who| who.session.id.as_str()));
+    if hash.is_some() || current.is_some() {
+        stmts.push(session::rebind(hash.as_deref(), current, &sign_in.browser_hash));
+    }
+    Ok(Beginning { stmts, secret, accounts })
 }
 
 impl Beginning {
-    /// Sets the cookie, after the rows are saved.
-    pub fn set_cookie(&self, cx: &Cx, headers: &mut HeaderMap) {
+    /// Sets the cookies, after the rows are saved.
+    pub fn set_cookies(&self, cx: &Cx, headers: &mut HeaderMap) {
         http::set_cookie(headers, &cx.host.settings.app_url, http::SESSION, &self.secret);
+        http::set_cookie(headers, &cx.host.settings.app_url, http::ACCOUNTS, &self.accounts);
     }
 }

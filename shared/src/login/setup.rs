@@ -1,6 +1,6 @@
 //! `GET` and `POST /setup`: the first admin, once.
 
-use super::begin;
+use super::begin::{self, Before};
 use super::ceremony::Fresh;
 use super::new_account::{self, Rights};
 use crate::db::Stmt;
@@ -77,7 +77,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Ok(made) => made,
         Err(problem) => return again(&cx, &req, &params, problem).await,
     };
-    let begin = begin::begin(&cx, &req, &user.id, &passkey, None)?;
+    let begin = begin::begin(&cx, &req, &user.id, &passkey, Before::default())?;
     let mut stmts = vec![claim(cx.now), user.insert(cx.now), passkey.insert()];
     stmts.extend(begin.stmts.clone());
     let data = json!({ "passkeyName": passkey.name });
@@ -96,7 +96,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Err(error) => return Err(Fault::from(error).into()),
     }
     let mut resp = respond::see_other("/settings/account");
-    begin.set_cookie(&cx, resp.headers_mut());
+    begin.set_cookies(&cx, resp.headers_mut());
     Ok(resp)
 }
 

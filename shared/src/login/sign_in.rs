@@ -1,10 +1,11 @@
 //! `GET` and `POST /login`, and the sign-in step of `/interaction`.
 
+use super::begin::Before;
 use super::ceremony::Fresh;
-use super::{begin, ceremony, sign_up};
+use super::{accounts, begin, ceremony, sign_up};
 use crate::decide::acr::Wanted;
 use crate::failure::{Failure, Fault};
-use crate::flow::authorize::Standing;
+use crate::flow::authorize::{Standing, interaction_standing};
 use crate::flow::{body, frame, query, response};
 use crate::http::{self, Browser, Cx, Req, Resp, respond};
 use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage, Strength};
@@ -27,59 +28,89 @@ use serde_json::json;
 const HOME: &str = "/settings/account";
 
 /// Where the person goes after signing in.
-pub(super) enum Destination {
+pub(super) enum Target {
     /// A page of ours.
     Path(String),
     /// An authorization request that waits.
     Interaction(String),
 }
 
+/// What a sign-in is for.
+pub(super) struct Destination {
+    pub(super) target: Target,
+    /// Whether another account than the current one is to sign in, beside it.
+    pub(super) other: bool,
+}
+
 impl Destination {
     /// What a form says.
     pub(super) fn read(params: &Params) -> Self {
-        match params.get("interaction") {
-            Some(id) => Self::Interaction(id.to_owned()),
-            None => Self::of_path(params),
-        }
-    }
-
-    /// What the query of a page says.
-    pub(super) fn of_path(params: &Params) -> Self {
-        Self::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned())
+        let target = match params.get("interaction") {
+            Some(id) => Target::Interaction(id.to_owned()),
+            None => Target::Path(redirect_of(params).to_owned()),
+        };
+        Self { target, other: params.get("other").is_some() }
     }
 
     pub(super) fn address(&self) -> String {
-        match self {
-            Self::Path(path) => path.clone(),
-            Self::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
+        match &self.target {
+            Target::Path(path) => path.clone(),
+            Target::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
         }
     }
 
-    /// The hidden field that brings it back.
-    pub(super) fn hidden(&self) -> Hidden<'_> {
-        match self {
-            Self::Path(path) => Hidden { name: "redirect", value: path },
-            Self::Interaction(id) => Hidden { name: "interaction", value: id },
+    /// The address of the page itself.
+    fn page(&self, reauthenticate: bool) -> String {
+        let (path, mut params) = match &self.target {
+            Target::Path(path) => ("/login", vec![("redirect", path.as_str())]),
+            Target::Interaction(id) => ("/interaction", vec![("interaction", id.as_str())]),
+        };
+        match &self.target {
+            _ if self.other => params.push(("other", "1")),
+            Target::Path(_) if reauthenticate => params.push(("reauthenticate", "1")),
+            _ => {}
         }
+        format!("{path}?{}", render_query(&params))
+    }
+
+    /// The hidden fields that bring it back.
+    pub(super) fn hidden(&self) -> Vec<Hidden<'_>> {
+        let mut hidden = vec![match &self.target {
+            Target::Path(path) => Hidden { name: "redirect", value: path },
+            Target::Interaction(id) => Hidden { name: "interaction", value: id },
+        }];
+        if self.other {
+            hidden.push(Hidden { name: "other", value: "1" });
+        }
+        hidden
     }
 }
 
-/// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm.
+/// The page of ours that a query or form names.
+pub(super) fn redirect_of(params: &Params) -> &str {
+    params.get("redirect").and_then(local_path).unwrap_or(HOME)
+}
+
+/// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm or to sign in to another
+/// account. Who has signed out of one of several accounts chooses among the others.
 ///
 /// # Errors
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let destination = Destination::of_path(&params);
-    let who = http::signed_in(&cx, &req).await?;
-    let again = params.get("reauthenticate").is_some();
+    let redirect = redirect_of(&params);
+    let target = Target::Path(redirect.to_owned());
+    let destination = Destination { target, other: params.get("other").is_some() };
+    let (who, accounts) = accounts::signed_in(&cx, &req).await?;
+    let again = destination.other || params.get("reauthenticate").is_some();
     match &who {
         Some(who) if !again && !who.user.disabled => Ok(respond::see_other(&destination.address())),
+        None if !again && !accounts.is_empty() => Ok(respond::see_other(&accounts::address(redirect))),
         _ => page(&cx, &req, &destination, None, who.as_ref(), None, StatusCode::OK).await,
     }
 }
 
-/// The sign-in step of an interaction.
+/// The sign-in step of an interaction; `other` if another account than the current one is to sign in.
 ///
 /// # Errors
 /// A fault.
@@ -88,8 +119,9 @@ pub async fn page_for_interaction(
     req: &Req,
     id: &str,
     standing: &Standing,
+    other: bool,
 ) -> Result<Resp, Failure> {
-    let destination = Destination::Interaction(id.to_owned());
+    let destination = Destination { target: Target::Interaction(id.to_owned()), other };
     page(cx, req, &destination, Some(standing), standing.who.as_ref(), None, StatusCode::OK).await
 }
 
@@ -106,22 +138,12 @@ async fn page(
     let fresh = Fresh::new(cx, None)?;
     cx.host.db.query(fresh.insert(cx, &browser, challenge::Ceremony::Get)).await?;
     let begun = fresh.get(cx)?;
-    let fresh_url = match destination {
-        Destination::Interaction(id) => format!("/interaction?{}", render_query(&[("interaction", id)])),
-        Destination::Path(path) if who.is_some() => {
-            format!("/login?{}", render_query(&[("redirect", path), ("reauthenticate", "1")]))
-        }
-        Destination::Path(path) => format!("/login?{}", render_query(&[("redirect", path)])),
-    };
-    let sign_up = match destination {
-        Destination::Interaction(id) => {
-            Some(format!("/interaction?{}", render_query(&[("interaction", id), ("sign_up", "1")])))
-        }
-        Destination::Path(path) => Some(format!("/signup?{}", render_query(&[("redirect", path)]))),
-    };
+    let reauthenticate = who.is_some() && !destination.other;
+    let fresh_url = destination.page(reauthenticate);
+    let sign_up = sign_up::address(&destination.target);
     let html = pages::render(&SignInPage {
         frame: standing.map_or_else(|| frame(cx, req), |s| s.frame(cx, req)),
-        purpose: if who.is_some() { Purpose::Reauthenticate } else { Purpose::SignIn },
+        purpose: if reauthenticate { Purpose::Reauthenticate } else { Purpose::SignIn },
         client: standing.map(|s| s.client.name.as_str()),
         ceremony: Ceremony {
             action: "/login",
@@ -129,9 +151,9 @@ async fn page(
             challenge_id: &begun.challenge_id,
             fresh_url: &fresh_url,
         },
-        hidden: vec![destination.hidden()],
+        hidden: destination.hidden(),
         login_hint: standing.and_then(|s| s.ask.login_hint.as_deref()),
-        sign_up: sign_up.as_deref().filter(|_| who.is_none() && sign_up::is_open(cx)),
+        sign_up: Some(sign_up.as_str()).filter(|_| who.is_none() && sign_up::is_open(cx)),
         strength: standing.map_or(Strength::Any, strength),
         problem,
     });
@@ -166,7 +188,8 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return again(&cx, &req, &destination, who.as_ref(), problem).await;
     };
     let browser = http::browser(&cx, &req)?;
-    let [challenge, owned, who] = load(
+    let accounts = http::accounts_hash(&cx, &req);
+    let [challenge, owned, who, accounts] = load(
         &*cx.host.db,
         [
             challenge::consume(
@@ -177,6 +200,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
             ),
             passkey::with_owner(parsed.credential_id()),
             session::live(hash.as_deref(), cx.now),
+            session::of_browser(accounts.as_deref(), cx.now),
         ],
     )
     .await?;
@@ -201,7 +225,8 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if user.disabled {
         return Err(ErrorKind::Forbidden.into());
     }
-    signed_in(&cx, &req, &destination, (&passkey, &user), verified, (who.as_ref(), &browser)).await
+    let before = Before { current: who.as_ref(), accounts: &Who::all_from_rows(&accounts)? };
+    signed_in(&cx, &req, &destination, (&passkey, &user), verified, (before, &browser)).await
 }
 
 fn stored(passkey: &Passkey) -> StoredCredential {
@@ -219,9 +244,9 @@ async fn signed_in(
     destination: &Destination,
     (passkey, user): (&Passkey, &User),
     verified: Authenticated,
-    (current, browser): (Option<&Who>, &Browser),
+    (before, browser): (Before<'_>, &Browser),
 ) -> Result<Resp, Failure> {
-    let begin = begin::begin(cx, req, &user.id, passkey, current)?;
+    let begin = begin::begin(cx, req, &user.id, passkey, before)?;
     let mut stmts = begin.stmts.clone();
     // A counter that went back is kept: otherwise the copy would look right from now on.
     let sign_count = if verified.clone_suspected { passkey.sign_count } else { verified.sign_count };
@@ -232,7 +257,7 @@ async fn signed_in(
         verified.clone_suspected,
         cx.now,
     ));
-    if let Destination::Interaction(id) = destination {
+    if let Target::Interaction(id) = &destination.target {
         stmts.push(interaction::authenticated(id, &browser.hash, &user.id));
     }
     let data = json!({ "passkeyName": passkey.name });
@@ -253,7 +278,7 @@ async fn signed_in(
         Err(error) => return Err(Fault::from(error).into()),
     }
     let mut resp = respond::see_other(&destination.address());
-    begin.set_cookie(cx, resp.headers_mut());
+    begin.set_cookies(cx, resp.headers_mut());
     Ok(resp)
 }
 
@@ -269,11 +294,14 @@ async fn again(
         Problem::ChallengeExpired | Problem::NoResponse => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNAUTHORIZED,
     };
-    if let Destination::Interaction(id) = destination {
-        let rows = cx.host.db.query(interaction::with_client(id, cx.now)).await?;
-        if interaction::read_with_client(&rows)?.is_some() {
-            let standing = crate::flow::authorize::interaction_standing(cx, req, id).await?;
-            return page(cx, req, destination, Some(&standing), who, Some(problem), status).await;
+    if let Target::Interaction(id) = &destination.target {
+        match interaction_standing(cx, req, id).await {
+            Ok(standing) => {
+                return page(cx, req, destination, Some(&standing), who, Some(problem), status).await;
+            }
+            // It is gone, or another browser's: the person may still sign in.
+            Err(Failure::Page(ErrorKind::Interaction)) => {}
+            Err(failure) => return Err(failure),
         }
     }
     page(cx, req, destination, None, who, Some(problem), status).await

@@ -1,10 +1,10 @@
 //! `GET` and `POST /signup`, and the step of `/interaction` that makes an account (OpenID Connect Initiating User
 //! Registration 1.0), where `ALLOW_USER_SIGNUPS` is `open`.
 
-use super::begin;
+use super::begin::{self, Before};
 use super::ceremony::Fresh;
 use super::new_account::{self, Rights};
-use super::sign_in::Destination;
+use super::sign_in::{Destination, Target, redirect_of};
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::{Standing, interaction_standing};
 use crate::flow::{body, frame, query, response};
@@ -25,6 +25,16 @@ pub fn is_open(cx: &Cx) -> bool {
     cx.host.settings.allow_user_signups == UserSignups::Open
 }
 
+/// Where the form is, for somebody on the way to `target`.
+pub(super) fn address(target: &Target) -> String {
+    match target {
+        Target::Interaction(id) => {
+            format!("/interaction?{}", render_query(&[("interaction", id), ("sign_up", "1")]))
+        }
+        Target::Path(path) => format!("/signup?{}", render_query(&[("redirect", path)])),
+    }
+}
+
 /// Shows the form, where accounts may be made.
 ///
 /// # Errors
@@ -34,7 +44,8 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(ErrorKind::NotFound.into());
     }
     let params = query(&req)?;
-    let destination = Destination::of_path(&params);
+    let target = Target::Path(redirect_of(&params).to_owned());
+    let destination = Destination { target, other: false };
     page(&cx, &req, &destination, None, AccountValues::default(), None, StatusCode::OK).await
 }
 
@@ -48,7 +59,7 @@ pub async fn page_for_interaction(
     id: &str,
     standing: &Standing,
 ) -> Result<Resp, Failure> {
-    let destination = Destination::Interaction(id.to_owned());
+    let destination = Destination { target: Target::Interaction(id.to_owned()), other: false };
     page(cx, req, &destination, Some(standing), AccountValues::default(), None, StatusCode::OK).await
 }
 
@@ -67,15 +78,11 @@ async fn page(
     let fresh = Fresh::new(cx, Some(&user_id))?;
     cx.host.db.query(fresh.insert(cx, &browser, challenge::Ceremony::SignUp)).await?;
     let begun = fresh.create(cx, &user_id, (name, name), &[])?;
-    let (fresh_url, sign_in) = match destination {
-        Destination::Interaction(id) => {
-            let step = |name| format!("/interaction?{}", render_query(&[("interaction", id), (name, "1")]));
-            (step("sign_up"), step("sign_in"))
+    let sign_in = match &destination.target {
+        Target::Interaction(id) => {
+            format!("/interaction?{}", render_query(&[("interaction", id), ("sign_in", "1")]))
         }
-        Destination::Path(path) => {
-            let query = render_query(&[("redirect", path)]);
-            (format!("/signup?{query}"), format!("/login?{query}"))
-        }
+        Target::Path(path) => format!("/login?{}", render_query(&[("redirect", path)])),
     };
     let html = pages::render(&SignUpPage {
         frame: standing.map_or_else(|| frame(cx, req), |s| s.frame(cx, req)),
@@ -84,9 +91,9 @@ async fn page(
             action: "/signup",
             options_json: &begun.options_json,
             challenge_id: &begun.challenge_id,
-            fresh_url: &fresh_url,
+            fresh_url: &address(&destination.target),
         },
-        hidden: vec![destination.hidden()],
+        hidden: destination.hidden(),
         values,
         sign_in: &sign_in,
         problem,
@@ -110,12 +117,14 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let browser = http::browser(&cx, &req)?;
     let hash = http::session_hash(&cx, &req);
     let id = params.get("challenge_id").unwrap_or("");
-    let [anybody, challenge, who] = load(
+    let accounts = http::accounts_hash(&cx, &req);
+    let [anybody, challenge, who, accounts] = load(
         &*cx.host.db,
         [
             user::any(),
             challenge::consume(id, challenge::Ceremony::SignUp, &browser.hash, cx.now),
             session::live(hash.as_deref(), cx.now),
+            session::of_browser(accounts.as_deref(), cx.now),
         ],
     )
     .await?;
@@ -128,11 +137,12 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Ok(made) => made,
         Err(problem) => return again(&cx, &req, &destination, &params, problem).await,
     };
-    let current = Who::from_rows(&who)?;
-    let begin = begin::begin(&cx, &req, &user.id, &passkey, current.as_ref())?;
+    let (who, accounts) = (Who::from_rows(&who)?, Who::all_from_rows(&accounts)?);
+    let before = Before { current: who.as_ref(), accounts: &accounts };
+    let begin = begin::begin(&cx, &req, &user.id, &passkey, before)?;
     let mut stmts = vec![user.insert(cx.now), passkey.insert()];
     stmts.extend(begin.stmts.clone());
-    if let Destination::Interaction(id) = &destination {
+    if let Target::Interaction(id) = &destination.target {
         stmts.push(interaction::authenticated(id, &browser.hash, &user.id));
     }
     let method = json!({ "method": "signup" });
@@ -151,7 +161,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Err(error) => return Err(Fault::from(error).into()),
     }
     let mut resp = respond::see_other(&destination.address());
-    begin.set_cookie(&cx, resp.headers_mut());
+    begin.set_cookies(&cx, resp.headers_mut());
     Ok(resp)
 }
 
@@ -163,9 +173,9 @@ async fn again(
     params: &Params,
     problem: Problem,
 ) -> Result<Resp, Failure> {
-    let standing = match destination {
-        Destination::Interaction(id) => Some(interaction_standing(cx, req, id).await?),
-        Destination::Path(_) => None,
+    let standing = match &destination.target {
+        Target::Interaction(id) => Some(interaction_standing(cx, req, id).await?),
+        Target::Path(_) => None,
     };
     let values = new_account::values(params);
     page(cx, req, destination, standing.as_ref(), values, Some(problem), StatusCode::BAD_REQUEST).await

@@ -17,6 +17,7 @@ mod sign_in;
 mod sign_out;
 mod sign_up;
 mod signed_out;
+mod signing_out;
 mod text;
 
 pub use account::{AccountPage, AddPasskey, PasskeyKind, PasskeyLine};
@@ -26,12 +27,13 @@ pub use error::{Detail, DetailLabel, ErrorKind, ErrorPage};
 pub use form_post::FormPostPage;
 pub use messages::{ALL as LANGUAGES, Messages, negotiate, preferred};
 pub use problem::Problem;
-pub use select_account::SelectAccountPage;
+pub use select_account::{AccountLine, SelectAccountPage};
 pub use setup::{AccountValues, SetupPage};
 pub use sign_in::{Purpose, SignInPage, Strength};
 pub use sign_out::SignOutPage;
 pub use sign_up::SignUpPage;
 pub use signed_out::SignedOutPage;
+pub use signing_out::SigningOutPage;
 pub use text::{Exact, Filled, Isolated, bdi, exact};
 
 use askama::Template;

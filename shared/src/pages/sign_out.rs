@@ -15,6 +15,8 @@ pub struct SignOutPage<'a> {
     pub action: &'a str,
     /// Fields sent along.
     pub hidden: Vec<Hidden<'a>>,
+    /// Whether other accounts are signed in beside it, which can be signed out of together.
+    pub has_others: bool,
     /// Where "Cancel" goes.
     pub cancel_url: &'a str,
 }

@@ -140,6 +140,27 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         Detail { label: DetailLabel::ChangeAt, value: "PUT /api/oidc/clients/paperless" },
         Detail { label: DetailLabel::Reason, value: "exact match needed" },
     ];
+    let line = AccountLine { session: "3f1c5a52", name: t.account, login: t.email, is_current: true };
+    let select = SelectAccountPage {
+        frame,
+        client: Some(t.client),
+        accounts: vec![line, AccountLine { is_current: false, ..line }],
+        action: "/interaction",
+        hidden: hidden(),
+    };
+    let sign_out = SignOutPage {
+        frame,
+        account: t.account,
+        action: "/logout",
+        hidden: hidden(),
+        has_others: false,
+        cancel_url: "/settings/account",
+    };
+    let signing_out = SigningOutPage {
+        frame,
+        frames: vec!["https://paperless.example.com/out?iss=https%3A%2F%2Fid.example.com&sid=1"],
+        target: "https://paperless.example.com/bye?state=1&x=2",
+    };
     let mut all = vec![
         ("sign-in", render(&sign_in)),
         ("sign-up", render(&SignUpPage { client: None, ..sign_up.clone() })),
@@ -184,16 +205,8 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
                 ..consent
             }),
         ),
-        (
-            "select-account",
-            render(&SelectAccountPage {
-                frame,
-                client: t.client,
-                name: t.account,
-                login: t.email,
-                interaction: t.field,
-            }),
-        ),
+        ("select-account", render(&select)),
+        ("accounts", render(&SelectAccountPage { client: None, action: "/accounts", ..select })),
         ("account", render(&account)),
         (
             "account-confirm",
@@ -206,16 +219,9 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
                 ..account
             }),
         ),
-        (
-            "sign-out",
-            render(&SignOutPage {
-                frame,
-                account: t.account,
-                action: "/logout",
-                hidden: hidden(),
-                cancel_url: "/settings/account",
-            }),
-        ),
+        ("sign-out", render(&sign_out)),
+        ("sign-out-all", render(&SignOutPage { has_others: true, ..sign_out })),
+        ("signing-out", render(&signing_out)),
         ("signed-out", render(&SignedOutPage { frame, sign_in_url: "/login" })),
         ("error-details", render(&ErrorPage { kind: ErrorKind::Callback, details, ..error.clone() })),
     ];
@@ -280,7 +286,7 @@ fn until<'t>(text: &'t str, ends: &[char]) -> (&'t str, &'t str) {
 const ELEMENTS: &[&str] = &[
     "!doctype", "html", "head", "meta", "title", "link", "script", "body", "header", "main", "aside", "svg",
     "rect", "path", "bdi", "h1", "h2", "p", "span", "strong", "a", "form", "div", "label", "input", "button",
-    "noscript", "ul", "li", "dl", "dt", "dd", "code", "time",
+    "noscript", "ul", "li", "iframe", "dl", "dt", "dd", "code", "time",
 ];
 
 fn check(name: &str, html: &str) {

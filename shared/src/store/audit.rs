@@ -34,6 +34,8 @@ pub enum Event {
     SigningKeyActivated,
     /// A signing key was taken back before its time.
     SigningKeyRevoked,
+    /// Sessions were ended from a list of them.
+    SessionEnded,
 }
 
 impl Event {
@@ -51,6 +53,7 @@ impl Event {
             Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
             Self::SigningKeyActivated => "SIGNING_KEY_ACTIVATED",
             Self::SigningKeyRevoked => "SIGNING_KEY_REVOKED",
+            Self::SessionEnded => "SESSION_ENDED",
         }
     }
 }
@@ -67,7 +70,8 @@ pub fn unattended(event: Event, data: &Value, host: &Host, now: UnixTime) -> Res
         .bind(data.to_string()))
 }
 
-/// An entry about `user_id`, or about a client alone, with address and device of the request.
+/// An entry about `user_id`, or about a client alone, with address and device of the request. Where a signed-in person
+/// does it to another's account, that person is the actor.
 ///
 /// # Errors
 /// A fault if there is no randomness for the id.
@@ -79,9 +83,10 @@ pub fn record(
     cx: &Cx,
     req: &Req,
 ) -> Result<Stmt, Failure> {
+    let actor = cx.who.as_ref().map(|who| who.user.id.as_str()).filter(|id| Some(*id) != user_id);
     Ok(Stmt::new(
-        "INSERT INTO audit_events (id, created_at, event, user_id, client_id, ip, country, city, user_agent, data) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO audit_events (id, created_at, event, user_id, client_id, ip, country, city, user_agent, data, \
+         actor_user_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )
     .bind(cx.host.uuid()?)
     .bind(cx.now)
@@ -92,5 +97,6 @@ pub fn record(
     .bind(cx.peer.country.clone())
     .bind(cx.peer.city.clone())
     .bind(req.user_agent())
-    .bind(data.to_string()))
+    .bind(data.to_string())
+    .bind(actor))
 }

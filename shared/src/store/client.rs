@@ -209,7 +209,7 @@ pub fn sweep(now: UnixTime) -> Stmt {
     .bind(now.plus(-FORGOTTEN_S))
 }
 
-fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {
+pub(super) fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {
     ClientMetadata::from_text(text).map_err(|_| DbError::Inconsistent {
         table: "clients",
         what: "metadata is not client metadata".into(),

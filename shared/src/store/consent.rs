@@ -1,6 +1,6 @@
 //! What a person has agreed to share with a client, and where it may be sent.
 
-use super::{list_from_text, list_to_text};
+use super::{grant, list_from_text, list_to_text};
 use crate::db::{Rows, Stmt};
 use crate::ports::DbError;
 use proto::time::UnixTime;
@@ -59,4 +59,16 @@ pub fn put(user_id: &str, client_id: &str, consent: &Consent, now: UnixTime) -> 
 #[must_use]
 pub fn end_all_of_client(client_id: &str) -> Stmt {
     Stmt::new("DELETE FROM consents WHERE client_id = ?1").bind(client_id)
+}
+
+/// Takes a consent back, and everything that was issued for it. `DbError::Lost` if there is none.
+#[must_use]
+pub fn withdraw(user_id: &str, client_id: &str, now: UnixTime) -> Vec<Stmt> {
+    vec![
+        Stmt::new("DELETE FROM consents WHERE user_id = ?1 AND client_id = ?2")
+            .bind(user_id)
+            .bind(client_id)
+            .one(),
+        grant::revoke_of_user_and_client(user_id, client_id, "consent_withdrawn", now),
+    ]
 }

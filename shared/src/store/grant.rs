@@ -152,6 +152,35 @@ pub fn revoke_of_session_and_client(session_id: &str, client_id: &str, now: Unix
     .bind(now)
 }
 
+/// Revokes everything that was issued for a person, in sessions and without.
+#[must_use]
+pub fn revoke_of_user(user_id: &str, reason: &'static str, now: UnixTime) -> Stmt {
+    Stmt::new(
+        "UPDATE grants SET revoked_at = ?2, revoked_reason = ?3 WHERE user_id = ?1 AND revoked_at IS NULL",
+    )
+    .bind(user_id)
+    .bind(now)
+    .bind(reason)
+}
+
+/// Revokes everything that a person gave a client.
+#[must_use]
+pub fn revoke_of_user_and_client(
+    user_id: &str,
+    client_id: &str,
+    reason: &'static str,
+    now: UnixTime,
+) -> Stmt {
+    Stmt::new(
+        "UPDATE grants SET revoked_at = ?3, revoked_reason = ?4 \
+         WHERE user_id = ?1 AND client_id = ?2 AND revoked_at IS NULL",
+    )
+    .bind(user_id)
+    .bind(client_id)
+    .bind(now)
+    .bind(reason)
+}
+
 /// An authorization code (RFC 6749 §4.1.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {

@@ -11,11 +11,14 @@ pub mod grant;
 pub mod instance;
 pub mod interaction;
 pub mod jti;
+pub mod logout;
 pub mod origin;
 pub mod passkey;
+pub mod pushed_request;
 pub mod remote_document;
 pub mod revoked_token;
 pub mod session;
+pub mod session_end;
 pub mod signing_key;
 pub mod user;
 

@@ -1,5 +1,7 @@
 //! Users, their groups and their custom claims.
 
+use super::grant;
+use super::session_end::{self, Which};
 use crate::db::{Row, Stmt};
 use crate::ports::DbError;
 use proto::time::UnixTime;
@@ -106,7 +108,7 @@ pub fn any() -> Stmt {
     Stmt::new("SELECT id FROM users LIMIT 1")
 }
 
-/// Shuts or opens an account, and ends its sessions when shut. Until accounts can be managed only tests call it.
+/// Shuts or opens an account. Shutting it ends its sessions and all that was issued for it.
 #[must_use]
 pub fn set_disabled(id: &str, disabled: bool, now: UnixTime) -> Vec<Stmt> {
     let mut stmts = vec![
@@ -117,19 +119,16 @@ pub fn set_disabled(id: &str, disabled: bool, now: UnixTime) -> Vec<Stmt> {
             .one(),
     ];
     if disabled {
-        stmts.push(
-            Stmt::new("UPDATE sessions SET ended_at = ?2 WHERE user_id = ?1 AND ended_at IS NULL")
-                .bind(id)
-                .bind(now),
-        );
-        stmts.push(
-            Stmt::new(
-                "UPDATE grants SET revoked_at = ?2, revoked_reason = 'user_disabled' \
-                 WHERE user_id = ?1 AND revoked_at IS NULL",
-            )
-            .bind(id)
-            .bind(now),
-        );
+        stmts.extend(session_end::end(Which::User(id), now));
+        stmts.push(grant::revoke_of_user(id, "user_disabled", now));
     }
+    stmts
+}
+
+/// Removes an account, and with it all that belongs to it or was issued for it. The apps' notices stay.
+#[must_use]
+pub fn delete(id: &str, now: UnixTime) -> Vec<Stmt> {
+    let mut stmts = session_end::end(Which::User(id), now);
+    stmts.push(Stmt::new("DELETE FROM users WHERE id = ?1").bind(id).one());
     stmts
 }

@@ -8,7 +8,16 @@ use std::collections::BTreeMap;
 use testkit::World;
 
 /// Response modes, and how an answer in that mode begins.
-const MODES: [(&str, &str); 4] = [("", "?"), ("query", "?"), ("fragment", "#"), ("form_post", "")];
+const MODES: [(&str, &str); 8] = [
+    ("", "?"),
+    ("query", "?"),
+    ("fragment", "#"),
+    ("form_post", ""),
+    ("jwt", "?response="),
+    ("query.jwt", "?response="),
+    ("fragment.jwt", "#response="),
+    ("form_post.jwt", ""),
+];
 
 #[tokio::test]
 async fn s04_success_carries_code_state_and_iss_in_each_mode() {
@@ -17,7 +26,7 @@ async fn s04_success_carries_code_state_and_iss_in_each_mode() {
     let app = App::register(&ada, json!({})).await;
     for (mode, joint) in MODES {
         let (answer, _) = ada.visit(&app.ask(&[("response_mode", mode)])).await;
-        if mode != "form_post" {
+        if !mode.starts_with("form_post") {
             assert!(location(&answer).starts_with(&format!("{CALLBACK}{joint}")), "{answer:?}");
         }
         let params = response_params(&answer, CALLBACK);
@@ -33,9 +42,11 @@ async fn s03_s04_every_error_goes_to_the_checked_uri_with_state_and_iss() {
     let ada = Person::setup(&w).await;
     let app = App::register(&ada, json!({ "pkceEnabled": true })).await;
     let long = "x".repeat(2049);
-    let table: [(&[(&str, &str)], &str); 19] = [
-        (&[("request", "x")], "request_not_supported"),
+    let table: [(&[(&str, &str)], &str); 21] = [
+        (&[("request", "x")], "invalid_request_object"),
+        (&[("request", "x"), ("request_uri", "urn:x")], "invalid_request"),
         (&[("request_uri", "urn:x")], "request_uri_not_supported"),
+        (&[("request_uri", "urn:ietf:params:oauth:request_uri:x")], "invalid_request_uri"),
         (&[("registration", "{}")], "registration_not_supported"),
         (&[("response_type", "")], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
@@ -59,7 +70,7 @@ async fn s03_s04_every_error_goes_to_the_checked_uri_with_state_and_iss() {
             let mut all = changes.to_vec();
             all.push(("response_mode", mode));
             let answer = ada.browser.get(&app.ask(&all)).await;
-            if mode != "form_post" {
+            if !mode.starts_with("form_post") {
                 assert!(location(&answer).starts_with(&format!("{CALLBACK}{joint}")), "{answer:?}");
             }
             let params = response_params(&answer, CALLBACK);
@@ -366,24 +377,29 @@ async fn one_grant_is_one_batch_of_rows() {
 }
 
 #[tokio::test]
-async fn s07_request_objects_are_refused_whatever_they_say() {
+async fn s40_head_uses_nothing_up_and_grants_nothing() {
     let w = World::new().await;
-    let ada = Person::setup(&w).await;
-    let app = App::register(&ada, json!({ "skipConsent": true })).await;
-    let head = proto::b64::encode(json!({ "alg": "none" }).to_string());
-    let inner =
-        json!({ "client_id": app.id, "redirect_uri": "https://evil.example/", "scope": "openid groups" });
-    let object = format!("{head}.{}.", proto::b64::encode(inner.to_string()));
-    for changes in [
-        vec![("request", object.as_str())],
-        vec![("request", &object), ("request_uri", "https://evil.example/r")],
-        vec![("request", "x"), ("prompt", "none")],
-    ] {
-        let answer = ada.browser.get(&app.ask(&changes)).await;
-        assert_eq!(response_params(&answer, CALLBACK)["error"], "request_not_supported", "{changes:?}");
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({})).await;
+    let head = async |path: &str| ada.browser.send(request(Method::HEAD, path, &[], "")).await;
+    let begun = ada.browser.get(&app.ask(&[])).await;
+    let interaction = location(&begun).split_once('=').unwrap().1.to_owned();
+    let allowed = ada.press(&ada.browser.get(location(&begun)).await, "allow").await;
+    let counts = async || {
+        [cell(&w, "SELECT COUNT(*) FROM grants").await, cell(&w, "SELECT COUNT(*) FROM interactions").await]
+    };
+    let before = counts().await;
+    let resumed = format!("/authorize?interaction={interaction}");
+    for path in [&app.ask(&[]), &app.ask(&[("prompt", "none")]), &resumed] {
+        let answer = head(path).await;
+        assert_eq!((answer.status().as_u16(), field(&answer, "location")), (204, ""), "{path}");
+        assert_eq!(field(&answer, "cache-control"), "private, no-store");
     }
-    let answer = ada.browser.get(&app.ask(&[("request_uri", "urn:ietf:params:oauth:request_uri:x")])).await;
-    assert_eq!(response_params(&answer, CALLBACK)["error"], "request_uri_not_supported");
+    assert_eq!(head("/authorize").await.status(), 400);
+    assert_eq!(counts().await, before);
+    let answer = ada.browser.get(location(&allowed)).await;
+    assert!(response_params(&answer, CALLBACK).contains_key("code"));
+    ada.code(&app, &[]).await;
 }
 
 #[tokio::test]

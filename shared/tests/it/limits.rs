@@ -18,7 +18,9 @@ async fn each_route_counts_in_its_bucket() {
         let want = match (route.method.as_str(), route.path) {
             ("POST", "/setup" | "/signup") => "signup",
             ("POST", "/login" | "/settings/account/passkeys") => "webauthn-login",
-            ("POST", "/api/oidc/token" | "/api/oidc/revoke" | "/api/oidc/introspect") => "token",
+            ("POST", "/api/oidc/token" | "/api/oidc/revoke" | "/api/oidc/introspect" | "/api/oidc/par") => {
+                "token"
+            }
             (_, "/authorize") | ("GET", "/setup" | "/signup" | "/login" | "/interaction") => "begin",
             (_, "/healthz") => {
                 assert_eq!(w.limit.take_checks(), []);

@@ -15,6 +15,8 @@ async fn the_discovery_document() {
         "authorization_endpoint": "https://id.example.com/authorize",
         "token_endpoint": "http://latchkey.internal:1411/api/oidc/token",
         "userinfo_endpoint": "http://latchkey.internal:1411/api/oidc/userinfo",
+        "pushed_authorization_request_endpoint": "http://latchkey.internal:1411/api/oidc/par",
+        "require_pushed_authorization_requests": false,
         "end_session_endpoint": "https://id.example.com/api/oidc/end-session",
         "introspection_endpoint": "http://latchkey.internal:1411/api/oidc/introspect",
         "introspection_endpoint_auth_methods_supported":
@@ -30,6 +32,10 @@ async fn the_discovery_document() {
         "revocation_endpoint_auth_signing_alg_values_supported": [
             "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
         ],
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
         "jwks_uri": "http://latchkey.internal:1411/.well-known/jwks.json",
         "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
         "claims_supported": [
@@ -37,7 +43,9 @@ async fn the_discovery_document() {
             "preferred_username", "picture", "groups", "locale", "updated_at", "auth_time", "acr", "amr",
         ],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "fragment", "form_post"],
+        "response_modes_supported": [
+            "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt",
+        ],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "acr_values_supported": ["phr", "phrh"],
         "subject_types_supported": ["public", "pairwise"],
@@ -46,6 +54,7 @@ async fn the_discovery_document() {
         "revocation_endpoint_auth_signing_alg_values_supported": [
             "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
         ],
+        "authorization_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": [
             "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
         ],
@@ -58,7 +67,10 @@ async fn the_discovery_document() {
         "display_values_supported": ["page", "popup", "touch"],
         "ui_locales_supported": ["en", "de"],
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
+        "request_parameter_supported": true,
+        "request_object_signing_alg_values_supported": [
+            "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA",
+        ],
         "request_uri_parameter_supported": false,
     });
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {

@@ -45,6 +45,17 @@ async fn a_request_with_a_warm_keyring_is_two_batches_at_most() {
     assert_eq!(n, 2, "GET /authorize, resumed and granted");
     let code = response_params(&answer, CALLBACK).remove("code").unwrap();
 
+    let (n, answer) = batches(&w, ada.browser.get(&app.ask(&[("response_mode", "jwt")]))).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 303), "GET /authorize, granted, signed answer");
+    let (n, answer) = batches(&w, app.push(&w, &app.params(&[]))).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 201), "POST par");
+    let urn = json_of(&answer)["request_uri"].as_str().unwrap().to_owned();
+    let pushed = format!("/authorize?{}", encode(&[("client_id", &app.id), ("request_uri", &urn)]));
+    let (n, answer) = batches(&w, ada.browser.get(&pushed)).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 303), "GET /authorize, pushed, granted");
+    let (n, answer) = batches(&w, ada.browser.get(&pushed)).await;
+    assert_eq!((n, answer.status().as_u16()), (1, 400), "GET /authorize, pushed, used");
+
     let (n, answer) = batches(&w, app.exchange(&w, &code)).await;
     assert_eq!((n, answer.status().as_u16()), (2, 200), "POST token, code");
     let tokens = json_of(&answer);

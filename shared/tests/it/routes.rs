@@ -31,6 +31,8 @@ impl Scene<'_> {
             .replace("{secretId}", "no-secret")
             .replace("{clientId}", "no-client")
             .replace("{kid}", "no-key")
+            .replace("{sessionId}", "no-session")
+            .replace("{deliveryId}", "no-delivery")
     }
 
     fn name(route: &Route) -> String {
@@ -148,7 +150,7 @@ async fn every_admin_route_refuses_a_plain_person() {
     let scene = scene(&w).await;
     let before = everything(&w).await;
     let admin: Vec<&Route> = ROUTES.iter().filter(|r| r.auth == Auth::Admin).collect();
-    assert_eq!(admin.len(), 26);
+    assert_eq!(admin.len(), 31);
     for route in admin {
         let answer = scene.send(&scene.bob.browser, route, &[]).await;
         assert_eq!(error(&answer), (403, "forbidden".into()), "{}", Scene::name(route));
@@ -191,6 +193,7 @@ fn s40_whatever_changes_something_for_a_cookie_asks_for_the_origin() {
         "/authorize",
         "/api/oidc/end-session",
         "/api/oidc/introspect",
+        "/api/oidc/par",
         "/api/oidc/revoke",
         "/api/oidc/token",
         "/api/oidc/userinfo",
@@ -352,7 +355,13 @@ async fn s58_cors_is_where_the_column_says_and_never_with_cookies() {
     assert_eq!(open, want.into());
     let registered: BTreeSet<&str> =
         ROUTES.iter().filter(|r| r.cors == Cors::Registered).map(|r| r.path).collect();
-    let want = ["/api/oidc/introspect", "/api/oidc/revoke", "/api/oidc/token", "/api/oidc/userinfo"];
+    let want = [
+        "/api/oidc/introspect",
+        "/api/oidc/par",
+        "/api/oidc/revoke",
+        "/api/oidc/token",
+        "/api/oidc/userinfo",
+    ];
     assert_eq!(registered, want.into());
     for route in ROUTES {
         let name = Scene::name(route);

@@ -123,8 +123,21 @@ impl Form {
     }
 }
 
-/// Parameters of an authorization response in any response mode. Panics if it goes anywhere but `callback`.
+/// Parameters of an authorization response in any response mode, those of a signed one opened. Panics if it goes
+/// anywhere but `callback`.
 pub(crate) fn response_params(answer: &Answer, callback: &str) -> BTreeMap<String, String> {
+    let params = delivered_params(answer, callback);
+    let Some(signed) = params.get("response") else { return params };
+    assert_eq!(params.len(), 1, "everything is inside: {params:?}");
+    let claims = jwt_part(signed, 1);
+    assert!(claims["exp"].is_i64() && claims["aud"].is_string(), "{claims}");
+    let texts =
+        claims.as_object().unwrap().iter().filter(|(name, _)| !["exp", "aud"].contains(&name.as_str()));
+    texts.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+}
+
+/// The parameters as they travel.
+pub(crate) fn delivered_params(answer: &Answer, callback: &str) -> BTreeMap<String, String> {
     if answer.status() == StatusCode::OK {
         assert_eq!(step(answer), "form_post");
         let form = Form::of(answer);
@@ -451,6 +464,15 @@ impl App {
             None => pairs.push(("client_id", &self.id)),
         }
         w.request(request(Method::POST, path, &headers, &encode(&pairs))).await
+    }
+
+    /// Pushes an authorization request, authenticated as the client is registered.
+    pub(crate) async fn push(&self, w: &World, pairs: &[(String, String)]) -> Answer {
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let basic = self.secret.as_ref().map(|secret| basic(&self.id, secret));
+        let mut headers = vec![("content-type", FORM)];
+        headers.extend(basic.as_deref().map(|value| ("authorization", value)));
+        w.request(request(Method::POST, "/api/oidc/par", &headers, &encode(&pairs))).await
     }
 
     /// Redeems a code.

@@ -20,6 +20,9 @@ pub enum TokenType {
     LogoutToken,
     /// Answer of the introspection endpoint (RFC 9701 §5).
     Introspection,
+    /// Authorization response (JARM §2.1), which has no `typ` of its own. It is only ever made, and says no `sub`,
+    /// without which nobody takes it for an ID token.
+    AuthorizationResponse,
 }
 
 impl TokenType {
@@ -28,7 +31,7 @@ impl TokenType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
+            Self::IdToken | Self::AuthorizationResponse => "JWT",
             Self::UserInfo => "userinfo+jwt",
             Self::LogoutToken => "logout+jwt",
             Self::Introspection => "token-introspection+jwt",
@@ -167,6 +170,11 @@ impl Claims {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Every claim, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// A claim of any type.

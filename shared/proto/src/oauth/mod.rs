@@ -1,11 +1,13 @@
-//! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9207, 9700).
+//! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9101, 9207, 9700; JARM).
 
 pub mod client_auth;
 pub mod client_id_url;
 pub mod client_metadata;
 pub mod error;
+pub mod jarm;
 pub mod pkce;
 pub mod prompt;
+pub mod request_object;
 pub mod response_mode;
 pub mod scope;
 

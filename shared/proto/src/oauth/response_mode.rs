@@ -1,5 +1,5 @@
 //! How an authorization response travels back (OAuth 2.0 Multiple Response Type Encoding Practices §2.1,
-//! OAuth 2.0 Form Post Response Mode).
+//! OAuth 2.0 Form Post Response Mode, JWT Secured Authorization Response Mode §2.3).
 
 use crate::form::render_query;
 use crate::uri::RedirectUri;
@@ -16,6 +16,12 @@ pub enum ResponseMode {
     Fragment,
     /// In the body of a form that the browser posts.
     FormPost,
+    /// As one signed `response` in the query.
+    QueryJwt,
+    /// As one signed `response` in the fragment.
+    FragmentJwt,
+    /// As one signed `response` in the body of a form.
+    FormPostJwt,
 }
 
 /// The value is none of the response modes that are served.
@@ -38,17 +44,23 @@ pub enum Delivery {
 }
 
 impl ResponseMode {
-    /// Every mode, in the order discovery lists them.
-    pub const ALL: [Self; 3] = [Self::Query, Self::Fragment, Self::FormPost];
+    /// Every value of `response_mode`, in the order discovery lists them, with what it means for
+    /// `response_type=code`: `jwt` alone is the default mode, signed (JARM §2.3.4).
+    pub const NAMES: [(&'static str, Self); 7] = [
+        ("query", Self::Query),
+        ("fragment", Self::Fragment),
+        ("form_post", Self::FormPost),
+        ("jwt", Self::QueryJwt),
+        ("query.jwt", Self::QueryJwt),
+        ("fragment.jwt", Self::FragmentJwt),
+        ("form_post.jwt", Self::FormPostJwt),
+    ];
 
-    /// The value on the wire.
+    /// Whether the parameters travel as the claims of a signed token, in the one parameter `response`
+    /// (JARM §2.3).
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Fragment => "fragment",
-            Self::FormPost => "form_post",
-        }
+    pub const fn is_signed(self) -> bool {
+        matches!(self, Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt)
     }
 
     /// Reads a `response_mode` parameter; `None`, not sent, is [`ResponseMode::Query`].
@@ -57,7 +69,8 @@ impl ResponseMode {
     /// [`UnknownResponseMode`].
     pub fn parse(value: Option<&str>) -> Result<Self, UnknownResponseMode> {
         let Some(value) = value else { return Ok(Self::default()) };
-        Self::ALL.into_iter().find(|mode| mode.as_str() == value).ok_or(UnknownResponseMode)
+        let named = Self::NAMES.into_iter().find(|(name, _)| *name == value);
+        named.map(|(_, mode)| mode).ok_or(UnknownResponseMode)
     }
 
     /// Brings `params` to `uri`, which must have been accepted by the client's patterns. A query that the URI
@@ -66,7 +79,7 @@ impl ResponseMode {
     pub fn deliver(self, uri: &RedirectUri, params: &[(&'static str, &str)]) -> Delivery {
         let uri = uri.as_str();
         match self {
-            Self::Query => {
+            Self::Query | Self::QueryJwt => {
                 let joint = match uri.split_once('?') {
                     None => "?",
                     Some((_, "")) => "",
@@ -74,8 +87,10 @@ impl ResponseMode {
                 };
                 Delivery::Redirect(format!("{uri}{joint}{}", render_query(params)))
             }
-            Self::Fragment => Delivery::Redirect(format!("{uri}#{}", render_query(params))),
-            Self::FormPost => Delivery::FormPost {
+            Self::Fragment | Self::FragmentJwt => {
+                Delivery::Redirect(format!("{uri}#{}", render_query(params)))
+            }
+            Self::FormPost | Self::FormPostJwt => Delivery::FormPost {
                 action: uri.to_owned(),
                 fields: params.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
             },
@@ -95,7 +110,12 @@ mod tests {
             (Some("fragment"), Ok(ResponseMode::Fragment)),
             (Some("form_post"), Ok(ResponseMode::FormPost)),
             (Some("Query"), Err(UnknownResponseMode)),
-            (Some("query.jwt"), Err(UnknownResponseMode)),
+            (Some("jwt"), Ok(ResponseMode::QueryJwt)),
+            (Some("query.jwt"), Ok(ResponseMode::QueryJwt)),
+            (Some("fragment.jwt"), Ok(ResponseMode::FragmentJwt)),
+            (Some("form_post.jwt"), Ok(ResponseMode::FormPostJwt)),
+            (Some("web_message.jwt"), Err(UnknownResponseMode)),
+            (Some("JWT"), Err(UnknownResponseMode)),
             (Some("web_message"), Err(UnknownResponseMode)),
         ] {
             assert_eq!(ResponseMode::parse(value), expected, "{value:?}");
@@ -120,20 +140,26 @@ mod tests {
         ] {
             let uri = RedirectUri::parse(uri).unwrap();
             let redirect = |start: &str| Delivery::Redirect(format!("{start}{encoded}"));
-            assert_eq!(ResponseMode::Query.deliver(&uri, &params), redirect(query));
-            assert_eq!(ResponseMode::Fragment.deliver(&uri, &params), redirect(fragment));
+            for mode in [ResponseMode::Query, ResponseMode::QueryJwt] {
+                assert_eq!(mode.deliver(&uri, &params), redirect(query));
+            }
+            for mode in [ResponseMode::Fragment, ResponseMode::FragmentJwt] {
+                assert_eq!(mode.deliver(&uri, &params), redirect(fragment));
+            }
         }
     }
 
     #[test]
     fn a_form_carries_the_values_as_they_are() {
         let uri = RedirectUri::parse("https://app.example/cb?a=b").unwrap();
-        assert_eq!(
-            ResponseMode::FormPost.deliver(&uri, &[("state", "<&\">")]),
-            Delivery::FormPost {
-                action: "https://app.example/cb?a=b".into(),
-                fields: vec![("state", "<&\">".into())]
-            }
-        );
+        for mode in [ResponseMode::FormPost, ResponseMode::FormPostJwt] {
+            assert_eq!(
+                mode.deliver(&uri, &[("state", "<&\">")]),
+                Delivery::FormPost {
+                    action: "https://app.example/cb?a=b".into(),
+                    fields: vec![("state", "<&\">".into())]
+                }
+            );
+        }
     }
 }

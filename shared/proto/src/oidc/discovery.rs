@@ -19,6 +19,10 @@ pub struct Discovery {
     pub token_endpoint: String,
     /// Where claims are told.
     pub userinfo_endpoint: String,
+    /// Where clients push authorization requests (RFC 9126 §5).
+    pub pushed_authorization_request_endpoint: String,
+    /// `false`: which clients must push is said of each one.
+    pub require_pushed_authorization_requests: bool,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
     /// Where clients ask about tokens (RFC 7662).
@@ -35,6 +39,14 @@ pub struct Discovery {
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Algorithms of assertions there.
     pub revocation_endpoint_auth_signing_alg_values_supported: Vec<Alg>,
+    /// Logout tokens are sent to clients that want them (OpenID Connect Back-Channel Logout 1.0 §2.1).
+    pub backchannel_logout_supported: bool,
+    /// They say which session ended.
+    pub backchannel_logout_session_supported: bool,
+    /// Clients' logout pages are loaded (OpenID Connect Front-Channel Logout 1.0 §3).
+    pub frontchannel_logout_supported: bool,
+    /// They learn which session ended.
+    pub frontchannel_logout_session_supported: bool,
     /// Where the public keys are.
     pub jwks_uri: String,
     /// Scopes that requests can have.
@@ -43,7 +55,7 @@ pub struct Discovery {
     pub claims_supported: Vec<&'static str>,
     /// `code`.
     pub response_types_supported: Vec<&'static str>,
-    /// See [`ResponseMode`].
+    /// See [`ResponseMode::NAMES`].
     pub response_modes_supported: Vec<&'static str>,
     /// Grants of the token endpoint.
     pub grant_types_supported: Vec<&'static str>,
@@ -55,6 +67,8 @@ pub struct Discovery {
     pub id_token_signing_alg_values_supported: Vec<Alg>,
     /// The same for signed userinfo.
     pub userinfo_signing_alg_values_supported: Vec<Alg>,
+    /// Algorithms of signed authorization responses (JARM §4).
+    pub authorization_signing_alg_values_supported: Vec<Alg>,
     /// See [`crate::oauth::ClientCredentials`].
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     /// Algorithms of client assertions.
@@ -80,7 +94,10 @@ pub struct Discovery {
     pub claims_parameter_supported: bool,
     /// Whether `request` is read.
     pub request_parameter_supported: bool,
-    /// Whether `request_uri` is read; it would be `true` if left out.
+    /// Algorithms that clients may sign request objects with (RFC 9101 §9).
+    pub request_object_signing_alg_values_supported: Vec<Alg>,
+    /// Whether a `request_uri` of the client is read; it would be `true` if left out. Those of pushed requests are
+    /// no such (RFC 9126 §5).
     pub request_uri_parameter_supported: bool,
 }
 
@@ -99,6 +116,8 @@ impl Discovery {
             authorization_endpoint: format!("{issuer}/authorize"),
             token_endpoint: format!("{internal}/api/oidc/token"),
             userinfo_endpoint: format!("{internal}/api/oidc/userinfo"),
+            pushed_authorization_request_endpoint: format!("{internal}/api/oidc/par"),
+            require_pushed_authorization_requests: false,
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
             introspection_endpoint: format!("{internal}/api/oidc/introspect"),
             introspection_endpoint_auth_methods_supported: vec![
@@ -112,16 +131,21 @@ impl Discovery {
             revocation_endpoint: format!("{internal}/api/oidc/revoke"),
             revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             revocation_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             jwks_uri: format!("{internal}/.well-known/jwks.json"),
             scopes_supported: scope::STANDARD.to_vec(),
             claims_supported: claims::SUPPORTED.to_vec(),
             response_types_supported: vec!["code"],
-            response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
+            response_modes_supported: ResponseMode::NAMES.map(|(name, _)| name).to_vec(),
             grant_types_supported: vec!["authorization_code", "refresh_token"],
             acr_values_supported: Acr::OFFERED.map(Acr::as_str).to_vec(),
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
             userinfo_signing_alg_values_supported: algs.to_vec(),
+            authorization_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
             client_id_metadata_document_supported: false,
@@ -136,7 +160,8 @@ impl Discovery {
             display_values_supported: ["page", "popup", "touch"],
             ui_locales_supported: Vec::new(),
             claims_parameter_supported: true,
-            request_parameter_supported: false,
+            request_parameter_supported: true,
+            request_object_signing_alg_values_supported: Alg::ALL.to_vec(),
             request_uri_parameter_supported: false,
         }
     }
@@ -157,6 +182,8 @@ mod tests {
                 "authorization_endpoint": "https://id.example/authorize",
                 "token_endpoint": "http://id:1411/api/oidc/token",
                 "userinfo_endpoint": "http://id:1411/api/oidc/userinfo",
+                "pushed_authorization_request_endpoint": "http://id:1411/api/oidc/par",
+                "require_pushed_authorization_requests": false,
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
                 "introspection_endpoint": "http://id:1411/api/oidc/introspect",
                 "introspection_endpoint_auth_methods_supported":
@@ -167,6 +194,10 @@ mod tests {
                 "revocation_endpoint_auth_methods_supported":
                     ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
                 "revocation_endpoint_auth_signing_alg_values_supported": Alg::ALL,
+                "backchannel_logout_supported": true,
+                "backchannel_logout_session_supported": true,
+                "frontchannel_logout_supported": true,
+                "frontchannel_logout_session_supported": true,
                 "jwks_uri": "http://id:1411/.well-known/jwks.json",
                 "scopes_supported": ["openid", "profile", "email", "groups", "offline_access"],
                 "claims_supported": [
@@ -174,12 +205,15 @@ mod tests {
                     "preferred_username", "picture", "groups", "locale", "updated_at", "auth_time", "acr", "amr"
                 ],
                 "response_types_supported": ["code"],
-                "response_modes_supported": ["query", "fragment", "form_post"],
+                "response_modes_supported": [
+                    "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"
+                ],
                 "grant_types_supported": ["authorization_code", "refresh_token"],
                 "acr_values_supported": ["phr", "phrh"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "userinfo_signing_alg_values_supported": ["RS256", "EdDSA"],
+                "authorization_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": [
                     "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
                 ],
@@ -192,7 +226,10 @@ mod tests {
                 "display_values_supported": ["page", "popup", "touch"],
                 "ui_locales_supported": [],
                 "claims_parameter_supported": true,
-                "request_parameter_supported": false,
+                "request_parameter_supported": true,
+                "request_object_signing_alg_values_supported": [
+                    "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
+                ],
                 "request_uri_parameter_supported": false,
             })
         );

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod claims_request;
 pub mod discovery;
 pub mod id_token;
+pub mod logout_token;
 pub mod subject;
 pub mod userinfo;
 
@@ -15,3 +16,4 @@ pub use claims::Person;
 pub use claims_request::ClaimsRequest;
 pub use discovery::Discovery;
 pub use id_token::IdToken;
+pub use logout_token::LogoutToken;

@@ -1,7 +1,7 @@
 //! The rules that client metadata keeps (RFC 7591 §2 and the specifications that add to it), whether an admin wrote it
 //! or the client registered itself.
 
-use super::subject_type;
+use super::{logout_uris, subject_type};
 use crate::api::error::FieldError;
 use crate::store::client::Client;
 use crate::store::federated_identity::FederatedIdentity;
@@ -78,16 +78,6 @@ pub(crate) fn check(errors: &mut Vec<FieldError>, client: &Client) {
         broken("default_max_age", "has a negative default_max_age");
     }
     for (member, rule, uri) in [
-        (
-            "backchannel_logout_uri",
-            "needs a web address as backchannel_logout_uri",
-            &metadata.backchannel_logout_uri,
-        ),
-        (
-            "frontchannel_logout_uri",
-            "needs a web address as frontchannel_logout_uri",
-            &metadata.frontchannel_logout_uri,
-        ),
         ("client_uri", "needs a web address as client_uri", &metadata.client_uri),
         ("logo_uri", "needs a web address as logo_uri", &metadata.logo_uri),
         ("policy_uri", "needs a web address as policy_uri", &metadata.policy_uri),
@@ -123,6 +113,7 @@ pub(crate) fn check(errors: &mut Vec<FieldError>, client: &Client) {
         broken("too_large", "is too large");
     }
     subject_type::check(errors, metadata, &client.callback_urls);
+    logout_uris::check(errors, metadata, &client.callback_urls);
 }
 
 /// What is wrong with a client's own key set.

@@ -2,12 +2,17 @@
 
 pub mod create;
 mod dto;
+mod logout_deliveries;
+mod logout_uris;
 pub(crate) mod metadata;
 mod secrets;
 mod subject_type;
 
 pub use create::new_client;
 pub use dto::{ClientInput, SecretInput};
+#[cfg(test)]
+pub(super) use logout_deliveries::DeliveryDto;
+pub use logout_deliveries::{list_logout_deliveries, retry_logout_delivery};
 pub use secrets::{create_secret, delete_secret, list_secrets, new_secret};
 pub use subject_type::check_sector;
 

@@ -128,6 +128,16 @@ impl World {
         response
     }
 
+    /// Does what is due without a request, and waits for it.
+    ///
+    /// # Errors
+    /// Those of [`shared::jobs::tick`].
+    pub async fn tick(&self) -> Result<(), shared::ports::DbError> {
+        let done = shared::jobs::tick(&self.host).await;
+        self.after.settle().await;
+        done
+    }
+
     /// A browser without cookies.
     #[must_use]
     pub const fn browser(&self) -> Browser<'_> {

@@ -1,0 +1,79 @@
+//! Pushed authorization requests (RFC 9126).
+
+use crate::db::{Rows, Stmt};
+use crate::ports::DbError;
+use proto::form::Params;
+use proto::hash::sha256_b64;
+use proto::time::UnixTime;
+use serde::{Deserialize, Serialize};
+
+/// How long a pushed request waits, in seconds.
+pub const LIFETIME_S: i64 = 90;
+
+/// What is kept of a pushed request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedRequest {
+    /// Its parameters, without what authenticated the client.
+    pub params: Params,
+    /// Whether they came in a signed request object.
+    pub is_signed: bool,
+}
+
+/// The column `request`.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    params: String,
+    is_signed: bool,
+}
+
+impl PushedRequest {
+    /// Stores the request under the hash of its URN.
+    #[must_use]
+    pub fn insert(&self, request_uri: &str, client_id: &str, now: UnixTime) -> Stmt {
+        let stored = Stored { params: self.params.render(), is_signed: self.is_signed };
+        Stmt::new(
+            "INSERT INTO pushed_requests (request_uri_hash, client_id, request, created_at, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .bind(sha256_b64(request_uri))
+        .bind(client_id)
+        .bind(serde_json::to_string(&stored).unwrap_or_default())
+        .bind(now)
+        .bind(now.plus(LIFETIME_S))
+    }
+}
+
+/// Takes a live request of this client out: whoever gets the row is the only one who ever does.
+#[must_use]
+pub fn take(request_uri: &str, client_id: &str, now: UnixTime) -> Stmt {
+    Stmt::new(
+        "DELETE FROM pushed_requests WHERE request_uri_hash = ?1 AND client_id = ?2 AND expires_at > ?3 \
+         RETURNING request",
+    )
+    .bind(sha256_b64(request_uri))
+    .bind(client_id)
+    .bind(now)
+}
+
+/// Reads the row of [`take`].
+///
+/// # Errors
+/// [`DbError::Inconsistent`].
+pub fn read(rows: &Rows) -> Result<Option<PushedRequest>, DbError> {
+    let misfit = |what: &str| DbError::Inconsistent { table: "pushed_requests", what: what.into() };
+    let Some(row) = rows.first() else { return Ok(None) };
+    let stored: Stored =
+        serde_json::from_str(&row.text("request")?).map_err(|_| misfit("no stored request"))?;
+    let params = Params::parse(&stored.params).map_err(|_| misfit("parameters"))?;
+    Ok(Some(PushedRequest { params, is_signed: stored.is_signed }))
+}
+
+/// Removes some of what expired.
+#[must_use]
+pub fn sweep(now: UnixTime) -> Stmt {
+    Stmt::new(
+        "DELETE FROM pushed_requests WHERE request_uri_hash IN \
+         (SELECT request_uri_hash FROM pushed_requests WHERE expires_at <= ?1 LIMIT 1000) RETURNING request_uri_hash",
+    )
+    .bind(now)
+}
