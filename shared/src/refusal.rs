@@ -1,6 +1,7 @@
 //! Every rule of OAuth and OpenID Connect that a request can break, and what the outside is told.
 
 use proto::oauth::ErrorCode;
+use proto::oauth::dpop::ProofError;
 
 /// One broken rule. The variants are for logs, audit and tests; [`Refusal::public`] is what the client sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub enum Refusal {
     ClaimsMalformed,
     /// `state` or `nonce` is longer than 1024 bytes or holds control characters.
     ParameterTooLong,
+    /// `dpop_jkt` is no thumbprint (RFC 9449 §10).
+    DpopJktMalformed,
     /// `id_token_hint` is not one of our ID tokens.
     IdTokenHintInvalid,
     /// The client only takes pushed authorization requests.
@@ -183,6 +186,22 @@ pub enum Refusal {
     /// A public client asked about a token.
     PublicClientIntrospects,
 
+    // DPoP
+    /// The proof breaks a rule of RFC 9449 §4.3.
+    DpopProof(ProofError),
+    /// More than one `DPoP` header, or one that is no text.
+    DpopProofSeveral,
+    /// The client or the token is bound to a key, and the request shows none.
+    DpopProofMissing,
+    /// The proof was used before.
+    DpopProofReplayed,
+    /// The proof needs a nonce of ours, or a newer one.
+    DpopNonceNeeded,
+    /// The code is bound to another key (RFC 9449 §10).
+    CodeOfOtherKey,
+    /// The refresh token is bound to another key (RFC 9449 §5).
+    RefreshTokenOfOtherKey,
+
     // protected resource
     /// No access token in the request (RFC 6750 §3: no error code is given).
     TokenMissing,
@@ -190,6 +209,10 @@ pub enum Refusal {
     TokenSentTwice,
     /// The token is malformed, of another kind, expired or revoked.
     TokenInvalid,
+    /// The token is bound to a key, and came as if it were not (RFC 9449 §7.2).
+    TokenBound,
+    /// The token is bound to another key than the proof's (RFC 9449 §7.1).
+    TokenOfOtherKey,
     /// The token lacks `openid`.
     TokenScopeInsufficient,
 }
@@ -257,6 +280,9 @@ impl Refusal {
                 E::InvalidRequest,
                 "The 'state' or 'nonce' parameter is too long or holds control characters.",
             ),
+            Self::DpopJktMalformed => {
+                (E::InvalidRequest, "The 'dpop_jkt' parameter is not a SHA-256 JWK thumbprint.")
+            }
             Self::IdTokenHintInvalid => (E::InvalidRequest, "The 'id_token_hint' is not a valid ID token."),
             Self::PushedRequestRequired => {
                 (E::InvalidRequest, "This client requires pushed authorization requests.")
@@ -376,6 +402,21 @@ impl Refusal {
                 (E::UnsupportedTokenType, "Only access tokens and refresh tokens can be revoked.")
             }
             Self::PublicClientIntrospects => (E::InvalidClient, "Public clients cannot introspect tokens."),
+            Self::DpopProof(error) => (E::InvalidDpopProof, error.text()),
+            Self::DpopProofSeveral => {
+                (E::InvalidDpopProof, "The request must have one DPoP header with one proof.")
+            }
+            Self::DpopProofMissing => (E::InvalidDpopProof, "A DPoP proof is required."),
+            Self::DpopProofReplayed => (E::InvalidDpopProof, "The DPoP proof was used before."),
+            Self::DpopNonceNeeded => {
+                (E::UseDpopNonce, "The DPoP proof must hold the nonce of the DPoP-Nonce header.")
+            }
+            Self::CodeOfOtherKey => (E::InvalidGrant, "The authorization code is bound to another DPoP key."),
+            Self::RefreshTokenOfOtherKey => {
+                (E::InvalidGrant, "The refresh token is bound to another DPoP key.")
+            }
+            Self::TokenBound => (E::InvalidToken, "The access token is bound to a DPoP key."),
+            Self::TokenOfOtherKey => (E::InvalidToken, "The access token is bound to another DPoP key."),
             Self::TokenMissing => (E::InvalidToken, "An access token is required."),
             Self::TokenSentTwice => (E::InvalidRequest, "The access token is sent in more than one way."),
             Self::TokenInvalid => (E::InvalidToken, "The access token is invalid, expired or was revoked."),

@@ -9,6 +9,7 @@ use super::resource::{self, Reach, SubjectType};
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use proto::form::Params;
+use proto::oauth::dpop;
 use proto::oauth::pkce::{CodeChallenge, PkceError};
 use proto::oauth::prompt::{Prompt, Prompts};
 use proto::oauth::response_mode::ResponseMode;
@@ -66,6 +67,8 @@ pub struct CheckedAsk {
     pub nonce: Option<String>,
     /// `code_challenge`; its method is always `S256`.
     pub code_challenge: Option<String>,
+    /// `dpop_jkt`: the key that the code will be bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// `prompt`, space separated.
     pub prompt: String,
     /// `max_age` in seconds.
@@ -205,6 +208,7 @@ pub const PIPELINE: &[(&str, Check)] = &[
     ("lengths", check_lengths),
     ("scope", check_scope),
     ("code_challenge", check_code_challenge),
+    ("dpop_jkt", check_dpop_jkt),
     ("prompt", check_prompt),
     ("max_age", check_max_age),
     ("claims", check_claims),
@@ -261,6 +265,12 @@ fn check_code_challenge(params: &Params, known: &KnownClient) -> Result<(), Refu
         Err(PkceError::BadChallenge) => Err(Refusal::CodeChallengeMalformed),
         Err(_) => Err(Refusal::CodeChallengeMethodUnsupported),
     }
+}
+
+/// RFC 9449 §10.
+fn check_dpop_jkt(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
+    let is_right = params.get("dpop_jkt").is_none_or(dpop::is_thumbprint);
+    if is_right { Ok(()) } else { Err(Refusal::DpopJktMalformed) }
 }
 
 /// OpenID Connect Core §3.1.2.1.
@@ -345,6 +355,7 @@ pub fn check(params: &Params, known: &KnownClient, reach: &Reach) -> Result<Chec
         resource: resolved.resource,
         nonce: params.get("nonce").map(str::to_owned),
         code_challenge: challenge.map(|c| c.as_str().to_owned()),
+        dpop_jkt: params.get("dpop_jkt").map(str::to_owned),
         prompt: params.get("prompt").unwrap_or("").to_owned(),
         max_age: parse_max_age(params)?.or(known.client.metadata.default_max_age),
         acr_values: acr_values(params, &known.client),
@@ -463,6 +474,8 @@ pub(crate) mod tests {
             ("&prompt=later", Refusal::PromptInvalid),
             ("&claims=%5B%5D", Refusal::ClaimsMalformed),
             ("&claims=%7B%22userinfo%22:1%7D", Refusal::ClaimsMalformed),
+            ("&dpop_jkt=x", Refusal::DpopJktMalformed),
+            ("&dpop_jkt=0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I%3D", Refusal::DpopJktMalformed),
             ("&max_age=-1", Refusal::MaxAgeInvalid),
             ("&max_age=%2B1", Refusal::MaxAgeInvalid),
             ("&max_age=99999999999999999999", Refusal::MaxAgeInvalid),

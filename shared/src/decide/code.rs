@@ -14,6 +14,8 @@ pub struct Redemption<'a> {
     pub redirect_uri: Option<&'a str>,
     /// `code_verifier`.
     pub code_verifier: Option<&'a str>,
+    /// Thumbprint of the DPoP proof's key.
+    pub jkt: Option<&'a str>,
 }
 
 /// Whether the code may be redeemed now. Every rule is looked at before [`Refusal::CodeAlreadyUsed`] is
@@ -41,6 +43,9 @@ pub fn redeem(
         .transpose()
         .map_err(|_| Refusal::CodeVerifierMismatch)?;
     pkce::verify(challenge.as_ref(), sent.code_verifier).map_err(|_| Refusal::CodeVerifierMismatch)?;
+    if code.dpop_jkt.is_some() && code.dpop_jkt.as_deref() != sent.jkt {
+        return Err(Refusal::CodeOfOtherKey);
+    }
     // A grant that is gone already needs no second end.
     if grant.revoked_at.is_some() {
         return Err(Refusal::GrantRevoked);
@@ -109,7 +114,7 @@ pub(crate) mod tests {
     }
 
     const SENT: Redemption<'_> =
-        Redemption { redirect_uri: Some("https://app.example/cb"), code_verifier: Some(VERIFIER) };
+        Redemption { redirect_uri: Some("https://app.example/cb"), code_verifier: Some(VERIFIER), jkt: None };
 
     fn run(code: Code, grant: Grant, sent: Redemption<'_>, now: i64) -> Result<(), Refusal> {
         redeem(Some(&(code, grant)), &client(), sent, UnixTime(now))
@@ -138,6 +143,17 @@ pub(crate) mod tests {
         assert_eq!(run(used.clone(), grant(), wrong, 10), Err(Refusal::CodeVerifierMismatch));
         let other = Grant { client_id: "other".into(), ..grant() };
         assert_eq!(run(used, other, SENT, 10), Err(Refusal::CodeOfOtherClient));
+    }
+
+    #[test]
+    fn s23_a_code_that_is_bound_to_a_key_needs_that_key() {
+        let bound = Code { dpop_jkt: Some("k".into()), ..code() };
+        let with = |jkt| Redemption { jkt, ..SENT };
+        assert_eq!(run(bound.clone(), grant(), with(Some("k")), 0), Ok(()));
+        assert_eq!(run(bound.clone(), grant(), with(Some("K")), 0), Err(Refusal::CodeOfOtherKey));
+        assert_eq!(run(bound, grant(), with(None), 0), Err(Refusal::CodeOfOtherKey));
+        // one that is not may be redeemed with any
+        assert_eq!(run(code(), grant(), with(Some("k")), 0), Ok(()));
     }
 
     #[test]

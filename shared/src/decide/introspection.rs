@@ -68,8 +68,14 @@ fn may_ask(f: &Facts<'_>) -> bool {
 
 fn is_live(f: &Facts<'_>, token: &RefreshToken) -> bool {
     let stored = (token.clone(), f.grant.clone());
-    let facts =
-        refresh::Facts { stored: Some(&stored), client: f.owner, has_consent: f.has_consent, now: f.now };
+    let facts = refresh::Facts {
+        stored: Some(&stored),
+        client: f.owner,
+        has_consent: f.has_consent,
+        // The caller does not use the token, it asks about it.
+        jkt: f.grant.dpop_jkt.as_deref(),
+        now: f.now,
+    };
     refresh::turn(&facts) == Ok(Turn::Rotate)
 }
 
@@ -148,6 +154,7 @@ mod tests {
             jti: "g.1".into(),
             issued_at: UnixTime(100),
             expires_at: UnixTime(400),
+            jkt: None,
         }
     }
 

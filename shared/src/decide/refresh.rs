@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub client: &'a Client,
     /// Whether the person's consent still stands.
     pub has_consent: bool,
+    /// Thumbprint of the DPoP proof's key.
+    pub jkt: Option<&'a str>,
     /// This instant.
     pub now: UnixTime,
 }
@@ -41,6 +43,9 @@ pub fn turn(f: &Facts<'_>) -> Result<Turn, Refusal> {
     let (token, grant) = f.stored.ok_or(Refusal::RefreshTokenUnknown)?;
     if grant.client_id != f.client.id {
         return Err(Refusal::RefreshTokenOfOtherClient);
+    }
+    if grant.dpop_jkt.is_some() && grant.dpop_jkt.as_deref() != f.jkt {
+        return Err(Refusal::RefreshTokenOfOtherKey);
     }
     if grant.revoked_at.is_some() {
         return Err(Refusal::GrantRevoked);
@@ -93,6 +98,7 @@ mod tests {
             stored: Some(&(token(state), grant)),
             client: &client(),
             has_consent,
+            jkt: None,
             now: UnixTime(now),
         })
     }
@@ -114,8 +120,33 @@ mod tests {
         let revoked = Grant { revoked_at: Some(UnixTime(1)), ..grant() };
         assert_eq!(run(live, revoked.clone(), true, 2), Err(Refusal::GrantRevoked));
         assert_eq!(run(used(0), revoked, true, 500), Err(Refusal::GrantRevoked));
-        let none = Facts { stored: None, client: &client(), has_consent: true, now: UnixTime(0) };
+        let none = Facts { stored: None, client: &client(), has_consent: true, jkt: None, now: UnixTime(0) };
         assert_eq!(turn(&none), Err(Refusal::RefreshTokenUnknown));
+    }
+
+    #[test]
+    fn s23_a_refresh_token_that_is_bound_to_a_key_needs_that_key() {
+        let bound = Grant { dpop_jkt: Some("k".into()), ..grant() };
+        let turn = |grant: &Grant, state, jkt| {
+            let stored = (token(state), grant.clone());
+            let client = client();
+            super::turn(&Facts {
+                stored: Some(&stored),
+                client: &client,
+                has_consent: true,
+                jkt,
+                now: UnixTime(100),
+            })
+        };
+        let live = RefreshState::Live;
+        assert_eq!(turn(&bound, live.clone(), Some("k")), Ok(Turn::Rotate));
+        for jkt in [None, Some("K")] {
+            assert_eq!(turn(&bound, live.clone(), jkt), Err(Refusal::RefreshTokenOfOtherKey));
+            // whoever stole a used token without the key ends nothing
+            assert_eq!(turn(&bound, used(0), jkt), Err(Refusal::RefreshTokenOfOtherKey));
+        }
+        assert_eq!(turn(&bound, used(0), Some("k")), Err(Refusal::RefreshTokenReused));
+        assert_eq!(turn(&grant(), live, Some("k")), Ok(Turn::Rotate));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         redirect_uri: ask.redirect_uri_sent.clone(),
         code_challenge: ask.code_challenge.clone(),
         code_challenge_method: ask.code_challenge.as_ref().map(|_| "S256".to_owned()),
-        dpop_jkt: None,
+        dpop_jkt: ask.dpop_jkt.clone(),
         expires_at: cx.now.plus(CODE_LIFETIME_S),
         used_at: None,
     };

@@ -7,6 +7,7 @@ pub mod client;
 mod client_assertion;
 pub mod client_keys;
 pub mod discovery;
+pub mod dpop;
 pub mod end_session;
 mod federated_keys;
 pub mod front_channel;

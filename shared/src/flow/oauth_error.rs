@@ -4,6 +4,7 @@ use crate::api::error::ApiError;
 use crate::http::{Req, Resp, respond};
 use crate::refusal::Refusal;
 use http::{HeaderValue, StatusCode, header};
+use proto::jose::Alg;
 use proto::oauth::ErrorCode;
 use serde::Serialize;
 
@@ -20,27 +21,41 @@ fn answer(status: u16, code: ErrorCode, description: &'static str) -> Resp {
     resp
 }
 
+/// Whether an `Authorization` header is of a scheme.
+#[must_use]
+pub fn scheme_is(authorization: &str, scheme: &str) -> bool {
+    authorization.split_once(' ').is_some_and(|(name, _)| name.eq_ignore_ascii_case(scheme))
+}
+
 /// The answer to a broken rule.
 #[must_use]
 pub fn response(refusal: Refusal, req: &Req) -> Resp {
     let (code, description) = refusal.public();
-    let mut resp = answer(code.http_status(), code, description);
-    let challenge = match refusal {
-        // RFC 6750 §3: a request without a token learns only which scheme to use.
-        Refusal::TokenMissing => Some("Bearer".to_owned()),
+    let at_resource = req.header(header::AUTHORIZATION).is_some_and(|v| scheme_is(v, "DPoP"));
+    let is_proof = matches!(code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce);
+    // RFC 9449 §7.1: at a resource a wrong proof is a failed authentication.
+    let status = if is_proof && at_resource { 401 } else { code.http_status() };
+    let mut resp = answer(status, code, description);
+    let says = format!("error=\"{code}\", error_description=\"{description}\"");
+    let algs = || format!("algs=\"{}\"", Alg::ALL.map(Alg::as_str).join(" "));
+    let challenges = match refusal {
+        // RFC 6750 §3: a request without a token learns only which schemes to use.
+        Refusal::TokenMissing => vec!["Bearer".to_owned(), format!("DPoP {}", algs())],
+        Refusal::TokenBound => vec![format!("Bearer {says}"), format!("DPoP {}", algs())],
+        _ if at_resource => vec![format!("DPoP {says}, {}", algs())],
         Refusal::TokenInvalid | Refusal::TokenScopeInsufficient | Refusal::TokenSentTwice => {
-            Some(format!("Bearer error=\"{code}\", error_description=\"{description}\""))
+            vec![format!("Bearer {says}")]
         }
         // RFC 6749 §5.2: only a client that used the header is answered with its scheme.
         Refusal::ClientSecretWrong | Refusal::ClientAuthMissing | Refusal::ClientAuthMalformed
             if req.headers.contains_key(header::AUTHORIZATION) =>
         {
-            Some("Basic realm=\"token\", charset=\"UTF-8\"".to_owned())
+            vec!["Basic realm=\"token\", charset=\"UTF-8\"".to_owned()]
         }
-        _ => None,
+        _ => Vec::new(),
     };
-    if let Some(value) = challenge.and_then(|c| HeaderValue::from_str(&c).ok()) {
-        resp.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    for value in challenges.iter().filter_map(|c| HeaderValue::from_str(c).ok()) {
+        resp.headers_mut().append(header::WWW_AUTHENTICATE, value);
     }
     resp
 }

@@ -1,6 +1,7 @@
 //! `GET` and `POST /api/oidc/userinfo` (OpenID Connect Core §5.3).
 
-use super::{body, own_token};
+use super::oauth_error::scheme_is;
+use super::{body, dpop, own_token};
 use crate::decide::claims;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
@@ -22,13 +23,18 @@ use proto::oidc::userinfo::signed;
 /// (`userinfo_signed_response_alg`).
 ///
 /// # Errors
-/// RFC 6750 §3.1.
+/// RFC 6750 §3.1, RFC 9449 §7.1.
 pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
-    let token = bearer(&req)?.ok_or(Refusal::TokenMissing)?;
-    let claims = keyring::verify(&cx.host, cx.now, TokenType::AccessToken, &token).await?;
+    let sent = token(&req)?.ok_or(Refusal::TokenMissing)?;
+    let claims = keyring::verify(&cx.host, cx.now, TokenType::AccessToken, &sent.token).await?;
     let claims = claims.ok_or(Refusal::TokenInvalid)?;
     claims.check(&own_token(&cx, Expiry::Required)).map_err(|_| Refusal::TokenInvalid)?;
     let token = AccessToken::from_claims(&claims).map_err(|_| Refusal::TokenInvalid)?;
+    match (&token.jkt, sent.scheme) {
+        (Some(_), Scheme::Bearer) => return Err(Refusal::TokenBound.into()),
+        (None, Scheme::Dpop) => return Err(Refusal::TokenInvalid.into()),
+        _ => {}
+    }
     if !token.scope.contains("openid") || !token.audience.iter().any(|a| a == cx.issuer()) {
         return Err(Refusal::TokenScopeInsufficient.into());
     }
@@ -58,6 +64,9 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if subject != token.subject {
         return Err(Refusal::TokenInvalid.into());
     }
+    if let Some(jkt) = &token.jkt {
+        dpop::at_resource(&cx, &req, &sent.token, jkt).await?;
+    }
     let groups = claims::groups(&groups)?;
     // Whoever was taken out of the groups that may use the app is told no more about at it.
     if client.is_group_restricted && !groups.is_member {
@@ -78,16 +87,30 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     Ok(respond::jwt("application/jwt", jwt))
 }
 
-/// The token from the header, or from a form body (RFC 6750 §2.1, §2.2). The query is not looked at
+/// How a token was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// By its bearer, whoever that is.
+    Bearer,
+    /// With a proof of its key.
+    Dpop,
+}
+
+struct Sent {
+    token: String,
+    scheme: Scheme,
+}
+
+/// The token from the header, or from a form body (RFC 6750 §2.1, §2.2; RFC 9449 §7.1). The query is not looked at
 /// (RFC 9700 §4.3.2).
-fn bearer(req: &Req) -> Result<Option<String>, Failure> {
+fn token(req: &Req) -> Result<Option<Sent>, Failure> {
     let header = match req.headers.get(header::AUTHORIZATION) {
         Some(value) => Some(value.to_str().ok().and_then(credentials).ok_or(Refusal::TokenMissing)?),
         None => None,
     };
     let is_form = req.header(header::CONTENT_TYPE).is_some_and(form::is_form);
     let in_body = if is_form && !req.body.is_empty() {
-        body(req)?.get("access_token").map(str::to_owned)
+        body(req)?.get("access_token").map(|t| Sent { token: t.to_owned(), scheme: Scheme::Bearer })
     } else {
         None
     };
@@ -97,7 +120,12 @@ fn bearer(req: &Req) -> Result<Option<String>, Failure> {
     }
 }
 
-fn credentials(header: &str) -> Option<String> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
+fn credentials(header: &str) -> Option<Sent> {
+    let scheme = match () {
+        () if scheme_is(header, "Bearer") => Scheme::Bearer,
+        () if scheme_is(header, "DPoP") => Scheme::Dpop,
+        () => return None,
+    };
+    let (_, token) = header.split_once(' ')?;
+    Some(Sent { token: token.trim().to_owned(), scheme })
 }

@@ -369,6 +369,9 @@ fn finish(cx: &Cx, route: &Route, req: &Req, resp: &mut Resp, readable: bool) {
         };
         headers.insert(header::CACHE_CONTROL, value);
     }
+    if matches!(route.auth, Auth::Client | Auth::Bearer) {
+        flow::dpop::offer_nonce(cx, req, headers);
+    }
     if route.cors != Cors::None {
         cors::apply(headers, req, readable);
     }

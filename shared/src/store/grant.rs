@@ -33,7 +33,7 @@ pub struct Grant {
     pub acr: Option<String>,
     /// `nonce` of the request.
     pub nonce: Option<String>,
-    /// Thumbprint of the key that tokens are bound to (RFC 9449 §6).
+    /// Thumbprint of the key that refresh tokens are bound to (RFC 9449 §5): only for clients without a secret.
     pub dpop_jkt: Option<String>,
     /// `act` claim of exchanged tokens (RFC 8693 §4.1), JSON.
     pub actor: Option<String>,
@@ -301,6 +301,12 @@ pub fn insert_refresh(token_hash: &str, grant_id: &str, now: UnixTime, expires_a
     .bind(grant_id)
     .bind(now)
     .bind(expires_at)
+}
+
+/// Binds the refresh tokens of a grant to a key, unless they are bound already.
+#[must_use]
+pub fn bind_to_key(grant_id: &str, jkt: &str) -> Stmt {
+    Stmt::new("UPDATE grants SET dpop_jkt = ?2 WHERE id = ?1 AND dpop_jkt IS NULL").bind(grant_id).bind(jkt)
 }
 
 /// Keeps the grant's row until its newest refresh token ends.

@@ -18,6 +18,7 @@ mod backchannel_logout;
 mod cimd;
 mod claims;
 mod clients_api;
+mod dpop;
 mod end_session;
 mod frontchannel_logout;
 mod garbage;

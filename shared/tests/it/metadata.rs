@@ -62,6 +62,9 @@ async fn the_discovery_document() {
             "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
         ],
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": [
+            "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA",
+        ],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,
         "display_values_supported": ["page", "popup", "touch"],

@@ -1,7 +1,8 @@
 //! Compact JWS (RFC 7515 §7.1), strictly (RFC 8725).
 //!
-//! What a token says about its own key is never used: `alg` has to be the one the verifying key was bound to,
-//! and `jwk`, `jku`, `x5u` and `x5c` are not read.
+//! What a token says about its own key is never trusted: `alg` has to be the one the verifying key was bound to,
+//! and `jku`, `x5u` and `x5c` are not read. A `jwk` is read for DPoP proofs alone, which prove possession of the key
+//! that they bring along and nothing else (RFC 9449 §4.3).
 
 use super::{Alg, VerifyingKey};
 use crate::{b64, json};
@@ -81,6 +82,12 @@ impl<'a> Unverified<'a> {
     #[must_use]
     pub fn claimed(&self, name: &str) -> Option<String> {
         json::parse_object(&self.payload).ok()?.get(name)?.as_str().map(str::to_owned)
+    }
+
+    /// A header parameter that names no key to trust: what it says counts only once the signature is right.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&Value> {
+        self.header.get(name)
     }
 
     /// Checks the signature.

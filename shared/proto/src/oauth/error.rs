@@ -61,11 +61,15 @@ pub enum ErrorCode {
     ExpiredToken,
     /// The token presented is of a kind that cannot be revoked (RFC 7009 §2.2.1).
     UnsupportedTokenType,
+    /// The DPoP proof is missing, malformed, of another request or used (RFC 9449 §5, §7.1).
+    InvalidDpopProof,
+    /// The DPoP proof needs a newer nonce of ours (RFC 9449 §8, §9).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -94,6 +98,8 @@ impl ErrorCode {
         Self::SlowDown,
         Self::ExpiredToken,
         Self::UnsupportedTokenType,
+        Self::InvalidDpopProof,
+        Self::UseDpopNonce,
     ];
 
     /// The value of `error` on the wire.
@@ -128,6 +134,8 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 

@@ -1,8 +1,9 @@
-//! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9101, 9207, 9700; JARM).
+//! OAuth 2.0 (RFC 6749, 6750, 7636, 8252, 9101, 9207, 9449, 9700; JARM).
 
 pub mod client_auth;
 pub mod client_id_url;
 pub mod client_metadata;
+pub mod dpop;
 pub mod error;
 pub mod jarm;
 pub mod pkce;

@@ -26,6 +26,8 @@ pub struct AccessToken {
     pub issued_at: UnixTime,
     /// `exp`.
     pub expires_at: UnixTime,
+    /// `cnf.jkt`: thumbprint of the key whose holder alone may use it (RFC 9449 §6.1).
+    pub jkt: Option<String>,
 }
 
 /// A claim that access tokens have is missing or malformed.
@@ -56,6 +58,9 @@ impl AccessToken {
             put("scope", json!(self.scope.to_string()));
             put("scp", json!(self.scope.iter().collect::<Vec<_>>()));
         }
+        if let Some(jkt) = &self.jkt {
+            put("cnf", json!({ "jkt": jkt }));
+        }
         claims
     }
 
@@ -77,8 +82,15 @@ impl AccessToken {
             jti: text("jti")?,
             issued_at: instant("iat")?,
             expires_at: instant("exp")?,
+            jkt: confirmation(claims.get("cnf"))?,
         })
     }
+}
+
+/// RFC 7800 §3.1: a confirmation that is not understood must not be taken for none.
+fn confirmation(cnf: Option<&Value>) -> Result<Option<String>, NotAnAccessToken> {
+    let Some(cnf) = cnf else { return Ok(None) };
+    cnf.get("jkt").and_then(Value::as_str).map(|jkt| Some(jkt.to_owned())).ok_or(NotAnAccessToken)
 }
 
 #[cfg(test)]
@@ -98,6 +110,7 @@ mod tests {
             jti: "j1".into(),
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
+            jkt: None,
         }
     }
 
@@ -130,6 +143,14 @@ mod tests {
     fn what_is_written_is_read_back() {
         for scope in ["", "openid email"] {
             assert_eq!(read(&token(scope).claims("i")), Ok(token(scope)));
+        }
+        let bound = AccessToken { jkt: Some("k".into()), ..token("openid") };
+        assert_eq!(bound.claims("i")["cnf"], json!({ "jkt": "k" }));
+        assert_eq!(read(&bound.claims("i")), Ok(bound.clone()));
+        for cnf in [json!({}), json!({ "x5t#S256": "k" }), json!("k"), json!(null)] {
+            let mut claims = bound.claims("i");
+            claims.insert("cnf".into(), cnf);
+            assert_eq!(read(&claims), Err(NotAnAccessToken));
         }
         for name in ["sub", "client_id", "jti", "iat", "exp"] {
             let mut claims = token("openid").claims("i");

@@ -82,6 +82,8 @@ pub struct Discovery {
     pub registration_endpoint: Option<String>,
     /// `S256`.
     pub code_challenge_methods_supported: Vec<&'static str>,
+    /// Algorithms of DPoP proofs (RFC 9449 §5.1).
+    pub dpop_signing_alg_values_supported: Vec<Alg>,
     /// See [`Prompt`]; `create` is the caller's to add where accounts can be made.
     pub prompt_values_supported: Vec<&'static str>,
     /// `iss` is in every authorization response (RFC 9207 §3).
@@ -151,6 +153,7 @@ impl Discovery {
             client_id_metadata_document_supported: false,
             registration_endpoint: None,
             code_challenge_methods_supported: vec!["S256"],
+            dpop_signing_alg_values_supported: Alg::ALL.to_vec(),
             prompt_values_supported: Prompt::ALL
                 .into_iter()
                 .filter(|prompt| *prompt != Prompt::Create)
@@ -221,6 +224,9 @@ mod tests {
                     "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
                 ],
                 "code_challenge_methods_supported": ["S256"],
+                "dpop_signing_alg_values_supported": [
+                    "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
+                ],
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,
                 "display_values_supported": ["page", "popup", "touch"],

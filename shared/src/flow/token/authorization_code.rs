@@ -5,6 +5,7 @@ use crate::decide::code::{self, Redemption};
 use crate::decide::resource::{self, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::flow::client::{may_use, prove};
+use crate::flow::dpop;
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -44,9 +45,14 @@ pub(super) async fn exchange(
     .await?;
     let client = prove(cx, credentials, &client, &secrets).await?;
     may_use(&client, "authorization_code")?;
+    let bound = dpop::proof(cx, req, &client).await?;
+    let jkt = bound.as_ref().map(|b| b.jkt.as_str());
     let stored = grant::read_code(&stored)?;
-    let sent =
-        Redemption { redirect_uri: params.get("redirect_uri"), code_verifier: params.get("code_verifier") };
+    let sent = Redemption {
+        redirect_uri: params.get("redirect_uri"),
+        code_verifier: params.get("code_verifier"),
+        jkt,
+    };
     if let Err(refusal) = code::redeem(stored.as_ref(), &client, sent, cx.now) {
         if let Some((_, grant)) = stored.as_ref().filter(|_| refusal == Refusal::CodeAlreadyUsed) {
             revoke(cx, req, grant).await?;
@@ -60,7 +66,7 @@ pub(super) async fn exchange(
     resource::same_resource(grant.resource.as_deref(), params.get("resource"))?;
     resource::still_granted(&scope, grant.resource.as_deref(), &api::read_reach(&reach)?)?;
     let basis =
-        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated };
+        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated, jkt };
     let tokens = issue::tokens(cx, &basis).await?;
     let mut stmts = vec![grant::use_code(&code_hash, cx.now)];
     let mut refresh_token = None;
@@ -69,6 +75,10 @@ pub(super) async fn exchange(
         let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
         stmts.push(grant::insert_refresh(&sha256_b64(&token), &grant.id, cx.now, expires_at));
         refresh_token = Some(token);
+    }
+    // RFC 9449 §5: nothing else binds the refresh token of a client without a secret.
+    if let Some(jkt) = jkt.filter(|_| client.is_public) {
+        stmts.push(grant::bind_to_key(&grant.id, jkt));
     }
     match save(&*cx.host.db, stmts).await {
         Ok(()) => Ok(tokens.respond(refresh_token.as_deref())),

@@ -29,6 +29,8 @@ pub(super) struct Basis<'a> {
     pub person: &'a Person,
     /// Whether the ID token repeats the request's `nonce`: the first one does, refreshed ones do not.
     pub nonce: Nonce,
+    /// Thumbprint of the key that the access token is bound to, from `flow::dpop::proof`.
+    pub jkt: Option<&'a str>,
 }
 
 /// See [`Basis::nonce`].
@@ -44,6 +46,7 @@ pub(super) enum Nonce {
 pub(super) struct Tokens {
     access_token: String,
     id_token: Option<String>,
+    token_type: &'static str,
     scope: String,
     expires_in: i64,
 }
@@ -83,6 +86,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
         jti: claims::access_token_id(&basis.grant.id, &cx.host.uuid()?),
         issued_at: cx.now,
         expires_at: cx.now.plus(expires_in),
+        jkt: basis.jkt.map(str::to_owned),
     };
     let access_token =
         keyring::sign(&cx.host, &key, TokenType::AccessToken, &access.claims(cx.issuer())).await?;
@@ -118,7 +122,9 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
     } else {
         None
     };
-    Ok(Tokens { access_token, id_token, scope: basis.scope.to_string(), expires_in })
+    // RFC 9449 §5: the type tells the client how to send the token.
+    let token_type = if basis.jkt.is_some() { "DPoP" } else { "Bearer" };
+    Ok(Tokens { access_token, id_token, token_type, scope: basis.scope.to_string(), expires_in })
 }
 
 impl Tokens {
@@ -128,7 +134,7 @@ impl Tokens {
             StatusCode::OK,
             &Body {
                 access_token: &self.access_token,
-                token_type: "Bearer",
+                token_type: self.token_type,
                 expires_in: self.expires_in,
                 refresh_token,
                 id_token: self.id_token.as_deref(),

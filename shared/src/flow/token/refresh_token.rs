@@ -8,6 +8,7 @@ use crate::decide::refresh::{self, Facts, Turn};
 use crate::decide::resource::{self, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::flow::client::{may_use, prove};
+use crate::flow::dpop;
 use crate::http::{Cx, Req, Resp};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -51,9 +52,11 @@ pub(super) async fn exchange(
     .await?;
     let client = prove(cx, credentials, &client, &secrets).await?;
     may_use(&client, "refresh_token")?;
+    let bound = dpop::proof(cx, req, &client).await?;
+    let jkt = bound.as_ref().map(|b| b.jkt.as_str());
     let stored = grant::read_refresh(&stored)?;
     let facts =
-        Facts { stored: stored.as_ref(), client: &client, has_consent: !given.is_empty(), now: cx.now };
+        Facts { stored: stored.as_ref(), client: &client, has_consent: !given.is_empty(), jkt, now: cx.now };
     let turn = match refresh::turn(&facts) {
         Ok(turn) => turn,
         Err(Refusal::RefreshTokenReused) => return Err(revoke(cx, req, stored.as_ref()).await),
@@ -68,11 +71,11 @@ pub(super) async fn exchange(
     let scope = refresh::narrowed(&grant.scope, params.get("scope"), &reach)?;
 
     let basis =
-        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted };
+        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted, jkt };
     let tokens = issue::tokens(cx, &basis).await?;
     let successor = match turn {
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,
-        Turn::Rotate => rotate(cx, token, &token_hash, &grant.id, &client).await?,
+        Turn::Rotate => rotate(cx, token, &token_hash, &grant.id, &client, jkt).await?,
     };
     Ok(tokens.respond(Some(&successor)))
 }
@@ -83,21 +86,22 @@ async fn rotate(
     token_hash: &str,
     grant_id: &str,
     client: &Client,
+    jkt: Option<&str>,
 ) -> Result<String, Failure> {
     let successor = cx.host.random_token()?;
     let sealed =
         hash::seal(&sealing_key(token), cx.host.random()?, &sealed_for(token_hash), successor.as_bytes())
             .map_err(|_| Fault::Sealed("refresh token"))?;
     let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
-    let saved = save(
-        &*cx.host.db,
-        vec![
-            grant::use_refresh(token_hash, &sealed, cx.now),
-            grant::insert_refresh(&sha256_b64(&successor), grant_id, cx.now, expires_at),
-            grant::extend(grant_id, cx.now.plus(client.longest_lifetime_s())),
-        ],
-    )
-    .await;
+    let mut stmts = vec![
+        grant::use_refresh(token_hash, &sealed, cx.now),
+        grant::insert_refresh(&sha256_b64(&successor), grant_id, cx.now, expires_at),
+        grant::extend(grant_id, cx.now.plus(client.longest_lifetime_s())),
+    ];
+    if let Some(jkt) = jkt.filter(|_| client.is_public) {
+        stmts.push(grant::bind_to_key(grant_id, jkt));
+    }
+    let saved = save(&*cx.host.db, stmts).await;
     match saved {
         Ok(()) => Ok(successor),
         // Another request of the same client was first: both get what that one made.
