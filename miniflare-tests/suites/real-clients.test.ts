@@ -42,7 +42,7 @@ test('openid-client: code, PKCE, state and nonce with each way of client authent
     const claims = tokens.claims()!
     assert.equal(claims.preferred_username, 'ada', way)
     assert.deepEqual(claims.groups, [])
-    assert.deepEqual(claims.amr, ['phr'])
+    assert.deepEqual(claims.amr, ['phr', 'swk'])
     const info = await oc.fetchUserInfo(config, tokens.access_token, claims.sub)
     assert.equal(info.email, 'ada@example.com')
     const again = await oc.refreshTokenGrant(config, tokens.refresh_token!)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import crypto from 'node:crypto'
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import { SESSION } from '../harness/browser.ts'
 import {
-  assertOAuthError, createClient, decodeJwt, getTokens, joinJwt, redemption, refresh, setupAdmin, signIn, token, userinfo,
+  assertOAuthError, authorizePath, createClient, decodeJwt, delivered, getTokens, joinJwt, redemption, refresh, request, setupAdmin, signIn, token, userinfo,
   type Client, type Person, type Tokens,
 } from '../harness/flows.ts'
 import { form } from '../harness/http.ts'
@@ -162,6 +163,22 @@ test('claims are live, and a token of a deleted client or person is dead', async
   const theirs = await getTokens(op, await fresh(), gone)
   await (await signIn(op, admin.authenticator)).json('DELETE', `/api/oidc/clients/${gone.id}`)
   assertBearerError(await userinfo(op, theirs.access_token), 401, 'invalid_token')
+})
+
+test('signed userinfo verifies by the key set, and is no ID token', async () => {
+  const signed = await createClient(await signIn(op, admin.authenticator), { skipConsent: true, metadata: { userinfo_signed_response_alg: 'RS256' } })
+  const one = await fresh()
+  const t = await getTokens(op, one, signed, { scope: 'openid email' })
+  const answer = await userinfo(op, t.access_token)
+  assert.equal(answer.status, 200, answer.text)
+  assert.equal(answer.header('content-type'), 'application/jwt')
+  const jwks = createLocalJWKSet((await op.send({ path: '/.well-known/jwks.json' })).json())
+  const { payload } = await jwtVerify(answer.text, jwks, { issuer: op.url, audience: signed.id, typ: 'userinfo+jwt', algorithms: ['RS256'] })
+  assert.equal(payload.sub, decodeJwt(t.id_token).payload.sub)
+  assert.equal(payload.email, 'ada@example.com')
+  const hint = await one.browser.get(authorizePath(request(signed, { id_token_hint: answer.text, prompt: 'none' }).params))
+  assert.equal(delivered(hint, signed.redirectUri).error, 'invalid_request')
+  assertBearerError(await userinfo(op, answer.text), 401, 'invalid_token')
 })
 
 test('an expired token is refused', async () => {

@@ -83,6 +83,8 @@ pub enum Refusal {
     RequestObjectReplayed,
     /// `prompt=none` and nobody is signed in, or must sign in again.
     LoginRequired,
+    /// The client insists on a stronger sign-in than there was, or on one that is not known here.
+    AuthenticationRequirementsUnmet,
     /// `prompt=none` and consent is missing.
     ConsentRequired,
     /// `prompt=none` and an account has to be chosen.
@@ -378,6 +380,10 @@ impl Refusal {
             ),
             Self::RequestObjectReplayed => (E::InvalidRequestObject, "The request object was used before."),
             Self::LoginRequired => (E::LoginRequired, "The user has to sign in."),
+            Self::AuthenticationRequirementsUnmet => (
+                E::UnmetAuthenticationRequirements,
+                "The user cannot sign in as strongly as the client requires.",
+            ),
             Self::ConsentRequired => (E::ConsentRequired, "The user has to give consent."),
             Self::AccountSelectionRequired => {
                 (E::AccountSelectionRequired, "The user has to choose an account.")

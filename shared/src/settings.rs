@@ -23,6 +23,15 @@ pub struct Setting {
     pub hosts: Hosts,
 }
 
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserSignups {
+    /// Nobody.
+    Disabled,
+    /// Everybody.
+    Open,
+}
+
 /// Where a setting has a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hosts {
@@ -125,6 +134,12 @@ pub const SETTINGS: &[Setting] = &[
         "true",
         "true or false",
         "Whether apps may be called back over http:// at other addresses than this machine's.",
+    ),
+    row(
+        "ALLOW_USER_SIGNUPS",
+        "disabled",
+        "disabled or open",
+        "Who may make an account: nobody without an admin, or everybody who can open /signup. Where it is open, apps may send people there with prompt=create.",
     ),
     row(
         "CIMD_URL_ALLOWLIST",
@@ -280,6 +295,8 @@ pub struct Settings {
     pub disable_rate_limiting: bool,
     /// `ALLOW_INSECURE_CALLBACK_URLS`.
     pub allow_insecure_callback_urls: bool,
+    /// `ALLOW_USER_SIGNUPS`.
+    pub allow_user_signups: UserSignups,
     /// `CIMD_URL_ALLOWLIST`.
     pub cimd_url_allowlist: Vec<CallbackPattern>,
     /// `DYNAMIC_CLIENT_REGISTRATION`.
@@ -348,6 +365,11 @@ impl Settings {
             dpop_nonce_required: r.read("DPOP_NONCE_REQUIRED", false, parse_bool),
             disable_rate_limiting: r.read("DISABLE_RATE_LIMITING", false, parse_bool),
             allow_insecure_callback_urls: r.read("ALLOW_INSECURE_CALLBACK_URLS", true, parse_bool),
+            allow_user_signups: r.read("ALLOW_USER_SIGNUPS", UserSignups::Disabled, |v| match v.trim() {
+                "disabled" => Some(UserSignups::Disabled),
+                "open" => Some(UserSignups::Open),
+                _ => None,
+            }),
             cimd_url_allowlist: r.read("CIMD_URL_ALLOWLIST", Vec::new(), parse_patterns),
             registration: r.read("DYNAMIC_CLIENT_REGISTRATION", Registration::Off, |v| {
                 match v.trim().to_lowercase().as_str() {

@@ -2,6 +2,8 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness: every function takes what it needs and returns
 //! what it decided. Time arrives as [`time::UnixTime`], randomness as bytes, keys as values.
+// The test of the discovery document is one large JSON literal.
+#![cfg_attr(test, recursion_limit = "256")]
 
 pub mod b64;
 pub mod cookie;

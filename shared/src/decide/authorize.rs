@@ -14,12 +14,15 @@ use proto::oauth::pkce::{CodeChallenge, PkceError};
 use proto::oauth::prompt::{Prompt, Prompts};
 use proto::oauth::response_mode::ResponseMode;
 use proto::oauth::scope::{OPENID, Scope};
-use proto::oidc::ClaimsRequest;
+use proto::oidc::{Acr, ClaimsRequest};
 use proto::uri::{self, RedirectUri};
 use serde::{Deserialize, Serialize};
 
 /// Longest `state` and `nonce` taken, in bytes. They are stored for anonymous visitors.
 const LONGEST: usize = 1024;
+
+/// Longest `ui_locales` and `login_hint` that are looked at, in bytes; an e-mail address has at most 254.
+const LONGEST_HINT: usize = 320;
 
 /// A request whose client and callback are proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +78,15 @@ pub struct CheckedAsk {
     /// `claims`; empty without `openid`.
     #[serde(default)]
     pub claims: ClaimsRequest,
+    /// `acr_values`, else the client's default: those that are known here, best liked first.
+    #[serde(default)]
+    pub acr_values: Vec<Acr>,
+    /// `ui_locales`: languages for the pages, best liked first.
+    #[serde(default)]
+    pub ui_locales: Option<String>,
+    /// `login_hint`: whom the client expects. It is shown, and chooses nothing.
+    #[serde(default)]
+    pub login_hint: Option<String>,
 }
 
 impl CheckedAsk {
@@ -289,6 +301,20 @@ fn parse_claims(params: &Params) -> Result<ClaimsRequest, Refusal> {
     parsed.map(Option::unwrap_or_default).map_err(|_| Refusal::ClaimsMalformed)
 }
 
+/// A parameter that only makes pages nicer (OpenID Connect Core §3.1.2.1): one that cannot be shown is left out.
+fn hint(params: &Params, name: &str) -> Option<String> {
+    params.get(name).filter(|text| text.len() <= LONGEST_HINT && is_storable(text)).map(str::to_owned)
+}
+
+/// OpenID Connect Core §3.1.2.1, Registration §2.
+fn acr_values(params: &Params, client: &Client) -> Vec<Acr> {
+    match (params.get("acr_values"), &client.metadata.default_acr_values) {
+        (Some(text), _) => Acr::known(text.split(' ')),
+        (None, Some(default)) => Acr::known(default.iter().map(String::as_str)),
+        (None, None) => Vec::new(),
+    }
+}
+
 /// RFC 9126 §5.
 fn check_pushed(_: &Params, known: &KnownClient) -> Result<(), Refusal> {
     if known.client.requires_pushed_authorization_requests && !known.source.is_pushed {
@@ -331,7 +357,10 @@ pub fn check(params: &Params, known: &KnownClient, reach: &Reach) -> Result<Chec
         code_challenge: challenge.map(|c| c.as_str().to_owned()),
         dpop_jkt: params.get("dpop_jkt").map(str::to_owned),
         prompt: params.get("prompt").unwrap_or("").to_owned(),
-        max_age: parse_max_age(params)?,
+        max_age: parse_max_age(params)?.or(known.client.metadata.default_max_age),
+        acr_values: acr_values(params, &known.client),
+        ui_locales: hint(params, "ui_locales"),
+        login_hint: hint(params, "login_hint"),
         hint_sub: None,
         claims: parse_claims(params).map(|claims| if openid { claims } else { ClaimsRequest::default() })?,
     })
@@ -347,6 +376,7 @@ pub fn is_silent(ask: &CheckedAsk) -> bool {
 pub(crate) mod tests {
     use super::*;
     use crate::decide::resource::tests::{FILES, reach};
+    use proto::oauth::ClientMetadata;
     use proto::time::UnixTime;
 
     pub(crate) fn client() -> Client {
@@ -394,6 +424,33 @@ pub(crate) mod tests {
             assert_eq!(run(bad), Err(Refusal::ResourceOrScopeInvalid), "{bad}");
         }
         assert_eq!(run("%20read"), Err(Refusal::ScopeNotOfResource));
+    }
+
+    #[test]
+    fn a_client_has_defaults_for_age_and_class() {
+        let metadata = ClientMetadata {
+            default_max_age: Some(600),
+            default_acr_values: Some(vec!["phrh".into(), "x".into()]),
+            ..ClientMetadata::default()
+        };
+        let run = |more: &str| {
+            let client = Client { metadata: metadata.clone(), ..client() };
+            ask(client, &format!("{GOOD}{more}")).map(|a| (a.max_age, a.acr_values))
+        };
+        assert_eq!(run(""), Ok((Some(600), vec![Acr::Phrh])));
+        assert_eq!(run("&max_age=0&acr_values=phr%200"), Ok((Some(0), vec![Acr::Phr])));
+        assert_eq!(run("&acr_values=urn:mace:silver"), Ok((Some(600), vec![])));
+    }
+
+    #[test]
+    fn hints_that_cannot_be_shown_are_left_out() {
+        let run = |more: &str| ask(client(), &format!("{GOOD}{more}")).map(|a| (a.ui_locales, a.login_hint));
+        let both = run("&ui_locales=fr%20de&login_hint=ada@example.com");
+        assert_eq!(both, Ok((Some("fr de".into()), Some("ada@example.com".into()))));
+        let long = "x".repeat(321);
+        assert_eq!(run(&format!("&login_hint={long}&ui_locales=de%0a")), Ok((None, None)));
+        // a display of any kind is taken
+        assert!(run("&display=wap").is_ok());
     }
 
     #[test]

@@ -149,6 +149,8 @@ mod tests {
             client_id: "app".into(),
             audience: vec!["app".into(), "api-server".into()],
             scope: Scope::parse(scope).unwrap(),
+            auth_time: Some(UnixTime(50)),
+            acr: Some("phr".into()),
             jti: "g.1".into(),
             issued_at: UnixTime(100),
             expires_at: UnixTime(400),
@@ -182,7 +184,7 @@ mod tests {
         let told = with(|_| (), Token::Access(&token, &none)).map(Value::Object);
         let want = json!({
             "active": true, "iss": "https://id.example", "sub": "u", "aud": ["app", "api-server"],
-            "client_id": "app", "jti": "g.1", "iat": 100, "exp": 400, "scope": "openid profile",
+            "client_id": "app", "jti": "g.1", "iat": 100, "exp": 400, "auth_time": 50, "acr": "phr", "scope": "openid profile",
             "username": "ada", "token_type": "Bearer",
         });
         assert_eq!(told, Some(want));

@@ -1,6 +1,7 @@
 //! Rules: pure functions from a request and facts to a decision. No I/O, no clock, no randomness.
 
 pub mod account_fields;
+pub mod acr;
 pub mod authorize;
 pub mod cimd;
 pub mod claims;

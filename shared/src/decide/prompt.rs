@@ -1,7 +1,8 @@
 //! What the person has to do before an authorization request can be granted
 //! (OpenID Connect Core §3.1.2.3, §3.1.2.4).
 
-use super::authorize::CheckedAsk;
+use super::acr::Wanted;
+use super::authorize::{CheckedAsk, is_silent};
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::consent::Consent;
@@ -29,6 +30,8 @@ pub struct Facts<'a> {
     pub consent: Option<&'a Consent>,
     /// The interaction the request waits in; `None` when it just came in.
     pub interaction: Option<&'a Interaction>,
+    /// Whether people may make accounts for themselves.
+    pub can_sign_up: bool,
     /// This instant.
     pub now: UnixTime,
 }
@@ -45,6 +48,8 @@ pub struct Account {
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
+    /// Make an account, or sign in with one.
+    SignUp,
     /// Sign in, for the first time or again.
     Authenticate,
     /// Choose the account to go on with.
@@ -53,6 +58,8 @@ pub enum Next {
     Consent,
     /// Nothing: grant it.
     Grant,
+    /// Nothing that would help: the client gets this error.
+    Refuse(Refusal),
 }
 
 /// The next step.
@@ -60,14 +67,31 @@ pub enum Next {
 /// # Errors
 /// [`Refusal::NotInAllowedGroups`], shown to the person; only a silent request reports it to the client.
 pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
+    let wanted = Wanted::of(f.ask);
+    if wanted.as_ref().is_some_and(Wanted::is_impossible) {
+        return Ok(Next::Refuse(Refusal::AuthenticationRequirementsUnmet));
+    }
+    if f.ask.prompts().has(Prompt::Create) {
+        if !f.can_sign_up {
+            return Ok(Next::Refuse(Refusal::PromptInvalid));
+        }
+        if !f.who.is_some_and(|who| authenticated_for_this(f, who)) {
+            return Ok(Next::SignUp);
+        }
+    }
     let Some(who) = f.who else {
         return Ok(if choices(f).next().is_some() { Next::SelectAccount } else { Next::Authenticate });
     };
     if needs_account(f, who) {
         return Ok(Next::SelectAccount);
     }
-    if needs_authentication(f, who) {
+    let too_weak = wanted.as_ref().filter(|w| !w.is_met(who.session.acr));
+    if needs_authentication(f, who, too_weak) {
         return Ok(Next::Authenticate);
+    }
+    // They signed in for this request, and not as strongly as the client insists on.
+    if too_weak.is_some_and(|w| w.is_essential) {
+        return Ok(Next::Refuse(Refusal::AuthenticationRequirementsUnmet));
     }
     if f.client.is_group_restricted && !f.is_member {
         return Err(Refusal::NotInAllowedGroups);
@@ -77,8 +101,8 @@ pub fn next(f: &Facts<'_>) -> Result<Next, Refusal> {
 
 /// The accounts that the person may choose from: all of this browser, or the one that the client means.
 pub fn choices<'a>(f: &Facts<'a>) -> impl Iterator<Item = &'a Who> {
-    let meant = f.ask.hint_sub.as_deref();
-    let fitting = f.accounts.iter().filter(move |account| meant.is_none_or(|sub| sub == account.subject));
+    let ask = f.ask;
+    let fitting = f.accounts.iter().filter(move |account| ask.accepts_subject(&account.subject));
     fitting.map(|account| &account.who)
 }
 
@@ -90,7 +114,7 @@ fn authenticated_for_this(f: &Facts<'_>, who: &Who) -> bool {
 
 fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
     // The client means another account, and that one is signed in as well.
-    if f.ask.hint_sub.as_deref().is_some_and(|sub| Some(sub) != f.subject) {
+    if f.subject.is_some_and(|sub| !f.ask.accepts_subject(sub)) {
         return choices(f).next().is_some();
     }
     let chosen = f.interaction.is_some_and(|i| {
@@ -99,7 +123,7 @@ fn needs_account(f: &Facts<'_>, who: &Who) -> bool {
     f.ask.prompts().has(Prompt::SelectAccount) && !chosen && !authenticated_for_this(f, who)
 }
 
-fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
+fn needs_authentication(f: &Facts<'_>, who: &Who, too_weak: Option<&Wanted>) -> bool {
     // The client means somebody else: whoever is signed in does not count.
     if f.subject.is_some_and(|sub| !f.ask.accepts_subject(sub)) {
         return true;
@@ -108,7 +132,9 @@ fn needs_authentication(f: &Facts<'_>, who: &Who) -> bool {
         return false;
     }
     let too_old = f.ask.max_age.is_some_and(|max| f.now >= who.session.auth_time.plus(max));
-    f.ask.prompts().has(Prompt::Login) || f.client.requires_reauthentication || too_old
+    // A mere wish is no reason to fail a silent request: the answer says how strong the sign-in was.
+    let step_up = too_weak.is_some_and(|w| w.is_essential || !is_silent(f.ask));
+    f.ask.prompts().has(Prompt::Login) || f.client.requires_reauthentication || too_old || step_up
 }
 
 fn needs_consent(f: &Facts<'_>, who: &Who) -> bool {
@@ -137,10 +163,11 @@ fn is_covered(ask: &CheckedAsk, given: Option<&Consent>) -> bool {
 #[must_use]
 pub const fn silent_refusal(next: Next) -> Option<Refusal> {
     match next {
-        Next::Authenticate => Some(Refusal::LoginRequired),
+        Next::SignUp | Next::Authenticate => Some(Refusal::LoginRequired),
         Next::SelectAccount => Some(Refusal::AccountSelectionRequired),
         Next::Consent => Some(Refusal::ConsentRequired),
         Next::Grant => None,
+        Next::Refuse(refusal) => Some(refusal),
     }
 }
 
@@ -150,12 +177,14 @@ mod tests {
     use crate::decide::authorize::tests::client;
     use crate::store::session::Session;
     use crate::store::user::User;
+    use proto::oidc::{Acr, ClaimsRequest};
 
     fn who(auth_time: i64) -> Who {
         let session = Session {
             id: "s".into(),
             user_id: "u".into(),
             amr: "phr".into(),
+            acr: Some(Acr::Phr),
             auth_time: UnixTime(auth_time),
             last_seen_at: UnixTime(auth_time),
             expires_at: UnixTime(10_000),
@@ -269,6 +298,7 @@ mod tests {
                 is_member: false,
                 consent,
                 interaction,
+                can_sign_up: false,
                 now: UnixTime(1000),
             };
             assert_eq!(next(&facts), Ok(expected), "{name}");
@@ -297,6 +327,86 @@ mod tests {
         }
     }
 
+    /// acr of the session, `acr_values`, essential value, prompt, whether they signed in for this, expected
+    #[test]
+    fn a_sign_in_that_is_too_weak_is_done_again_once() {
+        const UNMET: Next = Next::Refuse(Refusal::AuthenticationRequirementsUnmet);
+        let consent = given("openid email");
+        let done = Interaction { authenticated_user_id: Some("u".into()), ..interaction() };
+        let (phr, phrh) = (Some(Acr::Phr), Some(Acr::Phrh));
+        for (acr, wish, essential, prompt, signed_in, expected) in [
+            (phr, "phr", "", "", false, Next::Grant),
+            (phrh, "phr", "", "", false, Next::Grant),
+            (None, "phr", "", "", false, Next::Authenticate),
+            (phr, "phrh", "", "", false, Next::Authenticate),
+            (phr, "phrh", "", "", true, Next::Grant),
+            (phr, "phrh", "", "none", false, Next::Grant),
+            (phr, "", "phrh", "", false, Next::Authenticate),
+            (phr, "", "phrh", "none", false, Next::Authenticate),
+            (phr, "", "phrh", "", true, UNMET),
+            (phrh, "", "phrh", "", true, Next::Grant),
+            (phrh, "", "phrh", "none", false, Next::Grant),
+            (phrh, "phr", "unknown", "", false, UNMET),
+            (phrh, "phr", "unknown", "none", false, UNMET),
+        ] {
+            let mut who = who(500);
+            who.session.acr = acr;
+            let claims = if essential.is_empty() {
+                "{}".to_owned()
+            } else {
+                format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{essential}"}}}}}}"#)
+            };
+            let ask = CheckedAsk {
+                acr_values: Acr::known(wish.split(' ')),
+                claims: ClaimsRequest::parse(&claims).unwrap(),
+                ..ask(prompt, None)
+            };
+            let facts = Facts {
+                ask: &ask,
+                client: &client(),
+                who: Some(&who),
+                subject: Some("u"),
+                accounts: &[],
+                is_member: false,
+                consent: Some(&consent),
+                interaction: signed_in.then_some(&done),
+                can_sign_up: false,
+                now: UnixTime(1000),
+            };
+            assert_eq!(next(&facts), Ok(expected), "{acr:?} {wish} {essential} {prompt} {signed_in}");
+            if essential == "unknown" {
+                assert_eq!(next(&Facts { who: None, subject: None, ..facts }), Ok(UNMET));
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_is_made_only_where_that_is_open() {
+        let consent = given("openid email");
+        let done = Interaction { authenticated_user_id: Some("u".into()), ..interaction() };
+        let who = who(500);
+        let create = ask("create", None);
+        let run = |who, can_sign_up, interaction| {
+            next(&Facts {
+                ask: &create,
+                client: &client(),
+                who,
+                subject: who.map(|_| "u"),
+                accounts: &[],
+                is_member: false,
+                consent: Some(&consent),
+                interaction,
+                can_sign_up,
+                now: UnixTime(1000),
+            })
+        };
+        assert_eq!(run(None, false, None), Ok(Next::Refuse(Refusal::PromptInvalid)));
+        assert_eq!(run(None, true, None), Ok(Next::SignUp));
+        // whoever is signed in already may want another account
+        assert_eq!(run(Some(&who), true, None), Ok(Next::SignUp));
+        assert_eq!(run(Some(&who), true, Some(&done)), Ok(Next::Grant));
+    }
+
     #[test]
     fn nobody_another_subject_and_groups() {
         let who = who(500);
@@ -317,6 +427,7 @@ mod tests {
                 is_member,
                 consent,
                 interaction: None,
+                can_sign_up: false,
                 now: UnixTime(1000),
             })
         };
@@ -353,6 +464,7 @@ mod tests {
                 is_member: false,
                 consent: Some(&consent),
                 interaction: None,
+                can_sign_up: false,
                 now: UnixTime(1000),
             };
             let ids = choices(&facts).map(|w| w.user.id.clone()).collect::<Vec<_>>();

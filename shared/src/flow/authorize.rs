@@ -1,6 +1,6 @@
 //! `GET` and `POST /authorize` (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
-use super::{cimd, grant, own_token, page_error, query_and_body, request, response, with_cookies};
+use super::{cimd, frame, grant, own_token, page_error, query_and_body, request, response, with_cookies};
 use crate::db::{Rows, Stmt};
 use crate::decide::authorize::{self, CheckedAsk, KnownClient};
 use crate::decide::prompt::{self, Account, Facts, Next};
@@ -9,7 +9,8 @@ use crate::decide::resource::{self, Reach, SubjectType};
 use crate::failure::{Failure, Fault};
 use crate::http::{self, Cx, Req, Resp, respond};
 use crate::keyring;
-use crate::pages::{Detail, DetailLabel, ErrorKind};
+use crate::login::sign_up;
+use crate::pages::{self, Detail, DetailLabel, ErrorKind, Frame};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::api;
@@ -72,8 +73,18 @@ impl Standing {
             is_member: self.is_member,
             consent: self.consent.as_ref(),
             interaction: self.interaction.as_ref(),
+            can_sign_up: sign_up::is_open(cx),
             now: cx.now,
         }
+    }
+
+    /// What the pages of this request have around their content: in the language that the app prefers, if it is one
+    /// of ours (`ui_locales`).
+    #[must_use]
+    pub fn frame<'a>(&self, cx: &'a Cx, req: &'a Req) -> Frame<'a> {
+        let usual = frame(cx, req);
+        let preferred = self.ask.ui_locales.as_deref().and_then(pages::preferred);
+        Frame { messages: preferred.unwrap_or(usual.messages), ..usual }
     }
 
     /// The client side of the request.
@@ -297,6 +308,13 @@ async fn go_on(cx: &Cx, req: &Req, standing: Standing) -> Result<Resp, Failure> 
         return grant::issue_code(cx, req, &standing, who).await;
     }
     if let Some(refusal) = prompt::silent_refusal(next).filter(|_| authorize::is_silent(&standing.ask)) {
+        return response::send_error(cx, req, &standing.known(), refusal).await;
+    }
+    if let Next::Refuse(refusal) = next {
+        if let Some(waiting) = &standing.interaction {
+            let ended = cx.host.db.query(interaction::finish(&waiting.id)).await;
+            ended.map_err(|e| Failure::or_if_lost(e, ErrorKind::Interaction))?;
+        }
         return response::send_error(cx, req, &standing.known(), refusal).await;
     }
     match &standing.interaction {

@@ -3,6 +3,7 @@
 use super::authorize::Standing;
 use super::response;
 use crate::db::Stmt;
+use crate::decide::acr;
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Req, Resp};
 use crate::pages::ErrorKind;
@@ -34,7 +35,7 @@ pub async fn issue_code(cx: &Cx, req: &Req, standing: &Standing, who: &Who) -> R
         claims: (!ask.claims.is_empty()).then(|| ask.claims.to_text()),
         auth_time: who.session.auth_time,
         amr: who.session.amr.clone(),
-        acr: None,
+        acr: acr::reported(ask, who.session.acr).map(|acr| acr.as_str().to_owned()),
         nonce: ask.nonce.clone(),
         dpop_jkt: None,
         actor: None,

@@ -1,13 +1,13 @@
 //! `GET` and `POST /interaction`: the steps between an authorization request and its answer.
 
 use super::authorize::{Standing, interaction_standing};
-use super::{body, frame, query, response};
+use super::{body, query, response};
 use crate::decide::cimd;
 use crate::decide::prompt::{self, Next};
 use crate::decide::resource::Api;
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req, Resp, respond};
-use crate::login::{accounts, sign_in};
+use crate::login::{accounts, sign_in, sign_up};
 use crate::pages::{self, ConsentApi, ConsentPage, ErrorKind, Hidden, SelectAccountPage};
 use crate::refusal::Refusal;
 use crate::store::interaction;
@@ -29,22 +29,29 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if let Some(who) = &standing.who {
         http::slide(&cx, who);
     }
-    let other = params.get("other").is_some();
+    let wants = |name: &str| params.get(name).is_some();
+    let other = wants("other");
     match standing.next(&cx)? {
-        Next::Authenticate => sign_in::page_for_interaction(&cx, &req, id, &standing, other).await,
+        Next::SignUp if !wants("sign_in") => sign_up::page_for_interaction(&cx, &req, id, &standing).await,
+        Next::Authenticate if wants("sign_up") && standing.who.is_none() && sign_up::is_open(&cx) => {
+            sign_up::page_for_interaction(&cx, &req, id, &standing).await
+        }
+        Next::SignUp | Next::Authenticate => {
+            sign_in::page_for_interaction(&cx, &req, id, &standing, other).await
+        }
         Next::SelectAccount | Next::Consent if other => {
             sign_in::page_for_interaction(&cx, &req, id, &standing, other).await
         }
         Next::SelectAccount => Ok(select_account_page(&cx, &req, id, &standing)),
         Next::Consent => Ok(consent_page(&cx, &req, id, &standing)),
-        Next::Grant => Ok(back_to_authorize(id)),
+        Next::Grant | Next::Refuse(_) => Ok(back_to_authorize(id)),
     }
 }
 
 fn select_account_page(cx: &Cx, req: &Req, id: &str, standing: &Standing) -> Resp {
     let facts = standing.facts(cx);
     let html = pages::render(&SelectAccountPage {
-        frame: frame(cx, req),
+        frame: standing.frame(cx, req),
         client: Some(&standing.client.name),
         accounts: accounts::lines(prompt::choices(&facts), facts.who),
         action: "/interaction",
@@ -73,7 +80,7 @@ fn consent_page<'a>(cx: &'a Cx, req: &'a Req, id: &'a str, standing: &'a Standin
     };
     let known_by = cimd::host_of(&standing.client);
     let html = pages::render(&ConsentPage {
-        frame: frame(cx, req),
+        frame: standing.frame(cx, req),
         client: &standing.client.name,
         known_by: known_by.as_deref(),
         description: Some(standing.client.description.as_str()).filter(|d| !d.is_empty()),

@@ -17,8 +17,10 @@ use proto::form;
 use proto::jose::jwt::{Expiry, TokenType};
 use proto::oidc::access_token::AccessToken;
 use proto::oidc::claims::{Listener, told};
+use proto::oidc::userinfo::signed;
 
-/// The person's claims, as they are now, for the scope of the access token.
+/// The person's claims, as they are now, for the scope of the access token; signed if the client is registered so
+/// (`userinfo_signed_response_alg`).
 ///
 /// # Errors
 /// RFC 6750 §3.1, RFC 9449 §7.1.
@@ -76,7 +78,13 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         &person,
         &Listener { subject: &subject, scope: &token.scope, claims: &by_name, app_url: cx.issuer() },
     );
-    Ok(respond::json(StatusCode::OK, &told))
+    let Some(alg) = client.metadata.userinfo_signed_response_alg.as_deref() else {
+        return Ok(respond::json(StatusCode::OK, &told));
+    };
+    let key = keyring::active_for(&cx.host, cx.now, Some(alg)).await?;
+    let signed = signed(told, cx.issuer(), &client.id, cx.now);
+    let jwt = keyring::sign(&cx.host, &key, TokenType::UserInfo, &signed).await?;
+    Ok(respond::jwt("application/jwt", jwt))
 }
 
 /// How a token was sent.

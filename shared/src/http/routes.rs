@@ -11,7 +11,7 @@ use crate::flow::{
     authorize, device, discovery, end_session, health, interaction, introspection, jwks, par, register,
     revocation, token, userinfo,
 };
-use crate::login::{account, accounts, setup, sign_in, sign_out};
+use crate::login::{account, accounts, setup, sign_in, sign_out, sign_up};
 use crate::ports::Bucket;
 use std::future::Future;
 use std::pin::Pin;
@@ -279,6 +279,8 @@ pub static ROUTES: &[Route] = &[
     page("/", "Leads to the account or to the sign-in page", h!(sign_out::home)),
     limited(&BEGIN, page("/setup", "Form for the first account", h!(setup::show))),
     limited(&SIGN_UP, form("/setup", "Makes the first account", h!(setup::submit))),
+    limited(&BEGIN, page("/signup", "Form for an account of one's own", h!(sign_up::show))),
+    limited(&SIGN_UP, form("/signup", "Makes an account", h!(sign_up::submit))),
     limited(&BEGIN, page("/login", "Sign-in page", h!(sign_in::show))),
     limited(&SIGN_IN, form("/login", "Signs in with a passkey", h!(sign_in::submit))),
     limited(

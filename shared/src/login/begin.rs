@@ -3,12 +3,23 @@
 use crate::db::Stmt;
 use crate::failure::Failure;
 use crate::http::{self, Cx, Req};
+use crate::store::passkey::Passkey;
 use crate::store::session::{self, SignIn, Who};
 use ::http::HeaderMap;
 use proto::hash::sha256_b64;
+use proto::oidc::Acr;
 
-/// How a passkey signs in (RFC 8176 has no exact word; `phr`, phishing-resistant, is that of OpenID Connect EAP ACR Values).
-pub const AMR_PASSKEY: &str = "phr";
+/// How a passkey signs in: `phr`, phishing-resistant (RFC 8176 has no word for it; this one is from EAP ACR Values),
+/// and whether the key is kept in hardware or in software (RFC 8176 §2).
+const fn amr(passkey: &Passkey) -> &'static str {
+    if passkey.backup_eligible { "phr swk" } else { "phr hwk" }
+}
+
+/// A passkey that may be synced to other devices is kept by software somewhere. Every passkey has verified its user:
+/// it would not have been accepted otherwise.
+const fn acr(passkey: &Passkey) -> Acr {
+    if passkey.backup_eligible { Acr::Phr } else { Acr::Phrh }
+}
 
 /// A session about to begin.
 pub struct Beginning {
@@ -36,7 +47,7 @@ pub fn begin(
     cx: &Cx,
     req: &Req,
     user_id: &str,
-    passkey_id: &str,
+    passkey: &Passkey,
     before: Before<'_>,
 ) -> Result<Beginning, Failure> {
     let (secret, accounts) = (cx.host.random_token()?, cx.host.random_token()?);
@@ -49,8 +60,9 @@ pub fn begin(
         secret_hash: sha256_b64(&secret),
         user_id: user_id.to_owned(),
         browser_hash: sha256_b64(&accounts),
-        passkey_id: passkey_id.to_owned(),
-        amr: AMR_PASSKEY,
+        passkey_id: passkey.id.clone(),
+        amr: amr(passkey),
+        acr: acr(passkey),
         expires_at: cx.now.plus(cx.host.settings.session_duration_s),
         ip: cx.peer.ip.map(|ip| ip.to_string()),
         user_agent: req.user_agent(),

@@ -1,17 +1,16 @@
 //! `GET` and `POST /setup`: the first admin, once.
 
-use super::begin::Before;
+use super::begin::{self, Before};
 use super::ceremony::Fresh;
-use super::{begin, ceremony};
+use super::new_account::{self, Rights};
 use crate::db::Stmt;
-use crate::decide::account_fields::{self, Fields};
 use crate::failure::{Failure, Fault};
 use crate::flow::{body, frame};
 use crate::http::{self, Cx, Req, Resp, respond};
-use crate::pages::{self, Ceremony, ErrorKind, Problem, SetupPage, SetupValues};
+use crate::pages::{self, AccountValues, Ceremony, ErrorKind, Problem, SetupPage};
 use crate::ports::DbError;
 use crate::store::audit::{self, Event};
-use crate::store::user::{self, User};
+use crate::store::user;
 use crate::store::{challenge, load, save};
 use ::http::StatusCode;
 use proto::form::Params;
@@ -25,13 +24,13 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if !cx.host.db.query(user::any()).await?.is_empty() {
         return Err(ErrorKind::NotFound.into());
     }
-    page(&cx, &req, SetupValues::default(), None, StatusCode::OK).await
+    page(&cx, &req, AccountValues::default(), None, StatusCode::OK).await
 }
 
 async fn page(
     cx: &Cx,
     req: &Req,
-    values: SetupValues<'_>,
+    values: AccountValues<'_>,
     problem: Option<Problem>,
     status: StatusCode,
 ) -> Result<Resp, Failure> {
@@ -73,37 +72,12 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if !anybody.is_empty() {
         return Err(ErrorKind::NotFound.into());
     }
-    let fields = match account_fields::check(&read(&params)) {
-        Ok(fields) => fields,
+    let made = new_account::made(&cx, &params, challenge::read(&challenge)?, Rights::Admin)?;
+    let (user, passkey) = match made {
+        Ok(made) => made,
         Err(problem) => return again(&cx, &req, &params, problem).await,
     };
-    let Some(response) = params.get("response") else {
-        return again(&cx, &req, &params, Problem::NoResponse).await;
-    };
-    let Some(challenge) = challenge::read(&challenge)? else {
-        return again(&cx, &req, &params, Problem::ChallengeExpired).await;
-    };
-    let credential = match ceremony::finish_create(&cx, &challenge, response) {
-        Ok(credential) => credential,
-        Err(problem) => return again(&cx, &req, &params, problem).await,
-    };
-    let user = User {
-        id: challenge.user_handle.ok_or(Fault::Bug("a set-up challenge without user handle"))?,
-        username: fields.username,
-        email: Some(fields.email),
-        // Nobody has proven the address yet.
-        email_verified: false,
-        display_name: fields.display_name,
-        first_name: fields.first_name,
-        last_name: fields.last_name,
-        is_admin: true,
-        disabled: false,
-        locale: None,
-        ldap_id: None,
-        updated_at: cx.now,
-    };
-    let passkey = ceremony::to_passkey(&cx, &user, credential)?;
-    let begin = begin::begin(&cx, &req, &user.id, &passkey.id, Before::default())?;
+    let begin = begin::begin(&cx, &req, &user.id, &passkey, Before::default())?;
     let mut stmts = vec![claim(cx.now), user.insert(cx.now), passkey.insert()];
     stmts.extend(begin.stmts.clone());
     let data = json!({ "passkeyName": passkey.name });
@@ -136,23 +110,7 @@ fn claim(now: proto::time::UnixTime) -> Stmt {
     .one()
 }
 
-fn read(params: &Params) -> Fields {
-    let text = |name: &str| params.get(name).unwrap_or("").to_owned();
-    Fields {
-        username: text("username"),
-        email: text("email"),
-        first_name: text("firstName"),
-        last_name: text("lastName"),
-        display_name: String::new(),
-    }
-}
-
 async fn again(cx: &Cx, req: &Req, params: &Params, problem: Problem) -> Result<Resp, Failure> {
-    let values = SetupValues {
-        username: params.get("username").unwrap_or(""),
-        email: params.get("email").unwrap_or(""),
-        first_name: params.get("firstName").unwrap_or(""),
-        last_name: params.get("lastName").unwrap_or(""),
-    };
+    let values = new_account::values(params);
     page(cx, req, values, Some(problem), StatusCode::BAD_REQUEST).await
 }

@@ -2,12 +2,13 @@
 
 use super::begin::Before;
 use super::ceremony::Fresh;
-use super::{accounts, begin, ceremony};
+use super::{accounts, begin, ceremony, sign_up};
+use crate::decide::acr::Wanted;
 use crate::failure::{Failure, Fault};
 use crate::flow::authorize::{Standing, interaction_standing};
 use crate::flow::{body, frame, query, response};
 use crate::http::{self, Browser, Cx, Req, Resp, respond};
-use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage};
+use crate::pages::{self, Ceremony, ErrorKind, Hidden, Problem, Purpose, SignInPage, Strength};
 use crate::ports::DbError;
 use crate::store::audit::{self, Event};
 use crate::store::passkey::{self, Passkey};
@@ -16,6 +17,7 @@ use crate::store::user::User;
 use crate::store::{challenge, interaction, load, save};
 use ::http::StatusCode;
 use proto::form::{Params, render_query};
+use proto::oidc::Acr;
 use proto::uri::local_path;
 use proto::webauthn::{
     Authenticated, AuthenticationResponse, Owner, StoredCredential, verify_authentication,
@@ -26,7 +28,7 @@ use serde_json::json;
 const HOME: &str = "/settings/account";
 
 /// Where the person goes after signing in.
-enum Target {
+pub(super) enum Target {
     /// A page of ours.
     Path(String),
     /// An authorization request that waits.
@@ -34,22 +36,23 @@ enum Target {
 }
 
 /// What a sign-in is for.
-struct Destination {
-    target: Target,
+pub(super) struct Destination {
+    pub(super) target: Target,
     /// Whether another account than the current one is to sign in, beside it.
-    other: bool,
+    pub(super) other: bool,
 }
 
 impl Destination {
-    fn read(params: &Params) -> Self {
+    /// What a form says.
+    pub(super) fn read(params: &Params) -> Self {
         let target = match params.get("interaction") {
             Some(id) => Target::Interaction(id.to_owned()),
-            None => Target::Path(params.get("redirect").and_then(local_path).unwrap_or(HOME).to_owned()),
+            None => Target::Path(redirect_of(params).to_owned()),
         };
         Self { target, other: params.get("other").is_some() }
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         match &self.target {
             Target::Path(path) => path.clone(),
             Target::Interaction(id) => format!("/authorize?{}", render_query(&[("interaction", id)])),
@@ -71,7 +74,7 @@ impl Destination {
     }
 
     /// The hidden fields that bring it back.
-    fn hidden(&self) -> Vec<Hidden<'_>> {
+    pub(super) fn hidden(&self) -> Vec<Hidden<'_>> {
         let mut hidden = vec![match &self.target {
             Target::Path(path) => Hidden { name: "redirect", value: path },
             Target::Interaction(id) => Hidden { name: "interaction", value: id },
@@ -83,6 +86,11 @@ impl Destination {
     }
 }
 
+/// The page of ours that a query or form names.
+pub(super) fn redirect_of(params: &Params) -> &str {
+    params.get("redirect").and_then(local_path).unwrap_or(HOME)
+}
+
 /// Shows the sign-in page; a person who is signed in goes on at once, unless asked to confirm or to sign in to another
 /// account. Who has signed out of one of several accounts chooses among the others.
 ///
@@ -90,7 +98,7 @@ impl Destination {
 /// A fault.
 pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = query(&req)?;
-    let redirect = params.get("redirect").and_then(local_path).unwrap_or(HOME);
+    let redirect = redirect_of(&params);
     let target = Target::Path(redirect.to_owned());
     let destination = Destination { target, other: params.get("other").is_some() };
     let (who, accounts) = accounts::signed_in(&cx, &req).await?;
@@ -132,8 +140,9 @@ async fn page(
     let begun = fresh.get(cx)?;
     let reauthenticate = who.is_some() && !destination.other;
     let fresh_url = destination.page(reauthenticate);
+    let sign_up = sign_up::address(&destination.target);
     let html = pages::render(&SignInPage {
-        frame: frame(cx, req),
+        frame: standing.map_or_else(|| frame(cx, req), |s| s.frame(cx, req)),
         purpose: if reauthenticate { Purpose::Reauthenticate } else { Purpose::SignIn },
         client: standing.map(|s| s.client.name.as_str()),
         ceremony: Ceremony {
@@ -143,12 +152,22 @@ async fn page(
             fresh_url: &fresh_url,
         },
         hidden: destination.hidden(),
+        login_hint: standing.and_then(|s| s.ask.login_hint.as_deref()),
+        sign_up: Some(sign_up.as_str()).filter(|_| who.is_none() && sign_up::is_open(cx)),
+        strength: standing.map_or(Strength::Any, strength),
         problem,
     });
     let form_action = standing.map(|s| response::form_action(&s.ask.redirect_uri)).unwrap_or_default();
     let mut resp = respond::page(status, html, form_action);
     browser.remember(cx, resp.headers_mut());
     Ok(resp)
+}
+
+fn strength(standing: &Standing) -> Strength {
+    match Wanted::of(&standing.ask).and_then(|wanted| wanted.weakest()) {
+        Some(Acr::Phrh) => Strength::DeviceBound,
+        _ => Strength::Any,
+    }
 }
 
 /// Takes the passkey's answer.
@@ -227,7 +246,7 @@ async fn signed_in(
     verified: Authenticated,
     (before, browser): (Before<'_>, &Browser),
 ) -> Result<Resp, Failure> {
-    let begin = begin::begin(cx, req, &user.id, &passkey.id, before)?;
+    let begin = begin::begin(cx, req, &user.id, passkey, before)?;
     let mut stmts = begin.stmts.clone();
     // A counter that went back is kept: otherwise the copy would look right from now on.
     let sign_count = if verified.clone_suspected { passkey.sign_count } else { verified.sign_count };

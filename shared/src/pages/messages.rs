@@ -47,6 +47,12 @@ pub fn negotiate(accept_language: Option<&str>) -> &'static Messages {
     best.map_or(&EN, |(_, messages)| messages)
 }
 
+/// The first language of a `ui_locales` parameter that we have (OpenID Connect Core §3.1.2.1).
+#[must_use]
+pub fn preferred(ui_locales: &str) -> Option<&'static Messages> {
+    ui_locales.split(' ').filter(|tag| !tag.is_empty()).take(50).find_map(Messages::find)
+}
+
 /// A weight such as `0.85` in thousandths; 0 (never) for anything that is not a weight.
 fn thousandths(text: &str) -> u16 {
     let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
@@ -80,6 +86,20 @@ mod tests {
             (Some(";;;,,,q=1"), "en"),
         ] {
             assert_eq!(negotiate(header).tag(), expected, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_language_that_we_have_is_preferred() {
+        for (text, expected) in [
+            ("de", Some("de")),
+            ("fr-CA tlh de-CH en", Some("de")),
+            ("EN de", Some("en")),
+            ("", None),
+            ("fr  tlh", None),
+            ("*", None),
+        ] {
+            assert_eq!(preferred(text).map(Messages::tag), expected, "{text}");
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Problem {
     AccountDisabled,
     /// The flood shield is up.
     TooManyTries,
+    /// Somebody else has the username or the address.
+    AccountTaken,
     /// Username against the rules.
     UsernameInvalid,
     /// E-mail address against the rules.
@@ -34,6 +36,11 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Value of `aria-invalid` for a field that this problem would be about, where `shown` is the one that is shown.
+    pub(super) fn invalid(self, shown: Option<Self>) -> &'static str {
+        if shown == Some(self) { "true" } else { "false" }
+    }
+
     /// The sentence to show.
     #[must_use]
     pub const fn text(self, m: &Messages) -> &'static str {
@@ -45,6 +52,7 @@ impl Problem {
             Self::NoResponse => m.problem_no_response(),
             Self::AccountDisabled => m.problem_account_disabled(),
             Self::TooManyTries => m.problem_too_many_tries(),
+            Self::AccountTaken => m.problem_account_taken(),
             Self::UsernameInvalid => m.problem_username_invalid(),
             Self::EmailInvalid => m.problem_email_invalid(),
             Self::NameInvalid => m.problem_name_invalid(),

@@ -12,14 +12,14 @@ pub struct SetupPage<'a> {
     /// The ceremony, with creation options.
     pub ceremony: Ceremony<'a>,
     /// What was typed before, to show again.
-    pub values: SetupValues<'a>,
+    pub values: AccountValues<'a>,
     /// Why the last try failed.
     pub problem: Option<Problem>,
 }
 
 /// The fields of the form.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SetupValues<'a> {
+pub struct AccountValues<'a> {
     /// `username`.
     pub username: &'a str,
     /// `email`.
@@ -33,6 +33,6 @@ pub struct SetupValues<'a> {
 impl SetupPage<'_> {
     /// Value of `aria-invalid` for the field that `problem` would be about.
     fn invalid(&self, problem: Problem) -> &'static str {
-        if self.problem == Some(problem) { "true" } else { "false" }
+        problem.invalid(self.problem)
     }
 }

@@ -17,8 +17,23 @@ pub struct SignInPage<'a> {
     pub ceremony: Ceremony<'a>,
     /// Fields sent along: `redirect` or `interaction`.
     pub hidden: Vec<Hidden<'a>>,
+    /// Whom the app expects (`login_hint`), by its own word: whether there is such an account is not looked up.
+    pub login_hint: Option<&'a str>,
+    /// Which passkeys the app would like.
+    pub strength: Strength,
+    /// Where an account can be made, if it can.
+    pub sign_up: Option<&'a str>,
     /// Why the last try failed.
     pub problem: Option<Problem>,
+}
+
+/// Which passkeys will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strength {
+    /// All.
+    Any,
+    /// Those that cannot leave their device.
+    DeviceBound,
 }
 
 /// Why a passkey is asked for.

@@ -71,15 +71,33 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         client: Some(t.client),
         ceremony: ceremony(GET, "/login"),
         hidden: hidden(),
+        login_hint: None,
+        strength: Strength::Any,
+        sign_up: None,
         problem: None,
+    };
+    let hinted = SignInPage {
+        login_hint: Some(t.field),
+        strength: Strength::DeviceBound,
+        sign_up: Some("/signup"),
+        ..sign_in.clone()
+    };
+    let sign_up = SignUpPage {
+        frame,
+        client: Some(t.client),
+        ceremony: ceremony(CREATE, "/signup"),
+        hidden: vec![],
+        values: AccountValues::default(),
+        sign_in: "/login",
+        problem: Some(Problem::AccountTaken),
     };
     let setup = SetupPage {
         frame,
         ceremony: ceremony(CREATE, "/setup"),
-        values: SetupValues::default(),
+        values: AccountValues::default(),
         problem: None,
     };
-    let values = SetupValues { username: t.field, email: t.field, first_name: t.field, last_name: t.field };
+    let values = AccountValues { username: t.field, email: t.field, first_name: t.field, last_name: t.field };
     let consent = ConsentPage {
         frame,
         client: t.client,
@@ -160,6 +178,9 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
     };
     let mut all = vec![
         ("sign-in", render(&sign_in)),
+        ("sign-up", render(&SignUpPage { client: None, ..sign_up.clone() })),
+        ("sign-up-client", render(&sign_up)),
+        ("sign-in-hinted", render(&hinted)),
         ("sign-in-plain", render(&SignInPage { client: None, ..sign_in.clone() })),
         (
             "sign-in-problem",

@@ -12,6 +12,8 @@ pub const LIFETIME_S: i64 = 300;
 pub enum Ceremony {
     /// Registration of the first admin's passkey.
     Setup,
+    /// Registration of the passkey of an account that somebody makes for themselves.
+    SignUp,
     /// Registration of a further passkey of a signed-in person.
     Create,
     /// Sign-in.
@@ -22,6 +24,7 @@ impl Ceremony {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Setup => "setup",
+            Self::SignUp => "signup",
             Self::Create => "create",
             Self::Get => "get",
         }

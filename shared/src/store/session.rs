@@ -3,6 +3,7 @@
 use super::user::{User, user_columns};
 use crate::db::{Row, Rows, Stmt};
 use crate::ports::DbError;
+use proto::oidc::Acr;
 use proto::time::UnixTime;
 
 /// A signed-in browser.
@@ -14,6 +15,8 @@ pub struct Session {
     pub user_id: String,
     /// How the person proved who they are (RFC 8176), space separated.
     pub amr: String,
+    /// How strongly.
+    pub acr: Option<Acr>,
     /// When they last did.
     pub auth_time: UnixTime,
     /// Last request seen, to within a minute.
@@ -54,6 +57,7 @@ impl Who {
                 id: row.text("session_id")?,
                 user_id: row.text("user_id")?,
                 amr: row.text("amr")?,
+                acr: row.opt_text("acr")?.as_deref().and_then(Acr::parse),
                 auth_time: row.time("auth_time")?,
                 last_seen_at: row.time("last_seen_at")?,
                 expires_at: row.time("expires_at")?,
@@ -67,7 +71,7 @@ impl Who {
 #[must_use]
 pub fn live(secret_hash: Option<&str>, now: UnixTime) -> Stmt {
     Stmt::new(concat!(
-        "SELECT s.id AS session_id, s.amr, s.auth_time, s.last_seen_at, s.expires_at, ",
+        "SELECT s.id AS session_id, s.amr, s.acr, s.auth_time, s.last_seen_at, s.expires_at, ",
         user_columns!(),
         " FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.secret_hash = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2"
@@ -91,6 +95,8 @@ pub struct SignIn {
     pub passkey_id: String,
     /// See [`Session::amr`].
     pub amr: &'static str,
+    /// See [`Session::acr`].
+    pub acr: Acr,
     /// Until when the session lives unused.
     pub expires_at: UnixTime,
     /// Client address.
@@ -103,15 +109,16 @@ pub struct SignIn {
 #[must_use]
 pub fn insert(s: &SignIn, now: UnixTime) -> Stmt {
     Stmt::new(
-        "INSERT INTO sessions (id, secret_hash, user_id, passkey_id, amr, auth_time, created_at, last_seen_at, \
-         expires_at, ip, user_agent, browser_hash) SELECT ?1, ?2, u.id, ?4, ?5, CAST(?6 AS BIGINT), \
-         CAST(?6 AS BIGINT), CAST(?6 AS BIGINT), CAST(?7 AS BIGINT), CAST(?8 AS TEXT), ?9, ?10 FROM users u WHERE u.id = ?3 AND u.disabled = 0",
+        "INSERT INTO sessions (id, secret_hash, user_id, passkey_id, amr, acr, auth_time, created_at, last_seen_at, \
+         expires_at, ip, user_agent, browser_hash) SELECT ?1, ?2, u.id, ?4, ?5, ?6, CAST(?7 AS BIGINT), \
+         CAST(?7 AS BIGINT), CAST(?7 AS BIGINT), CAST(?8 AS BIGINT), CAST(?9 AS TEXT), ?10, ?11 FROM users u WHERE u.id = ?3 AND u.disabled = 0",
     )
     .bind(&s.id)
     .bind(&s.secret_hash)
     .bind(&s.user_id)
     .bind(&s.passkey_id)
     .bind(s.amr)
+    .bind(s.acr.as_str())
     .bind(now)
     .bind(s.expires_at)
     .bind(s.ip.clone())
@@ -125,13 +132,14 @@ pub fn insert(s: &SignIn, now: UnixTime) -> Stmt {
 #[must_use]
 pub fn renew(s: &SignIn, now: UnixTime) -> Stmt {
     Stmt::new(
-        "UPDATE sessions SET secret_hash = ?2, passkey_id = ?3, amr = ?4, auth_time = ?5, last_seen_at = ?5, \
-         expires_at = ?6, ip = ?7, user_agent = ?8, browser_hash = ?9 WHERE id = ?1 AND ended_at IS NULL",
+        "UPDATE sessions SET secret_hash = ?2, passkey_id = ?3, amr = ?4, acr = ?5, auth_time = ?6, last_seen_at = ?6, \
+         expires_at = ?7, ip = ?8, user_agent = ?9, browser_hash = ?10 WHERE id = ?1 AND ended_at IS NULL",
     )
     .bind(&s.id)
     .bind(&s.secret_hash)
     .bind(&s.passkey_id)
     .bind(s.amr)
+    .bind(s.acr.as_str())
     .bind(now)
     .bind(s.expires_at)
     .bind(s.ip.clone())
@@ -170,7 +178,7 @@ const MOST_ACCOUNTS: i64 = 20;
 #[must_use]
 pub fn of_browser(browser_hash: Option<&str>, now: UnixTime) -> Stmt {
     Stmt::new(concat!(
-        "SELECT s.id AS session_id, s.amr, s.auth_time, s.last_seen_at, s.expires_at, ",
+        "SELECT s.id AS session_id, s.amr, s.acr, s.auth_time, s.last_seen_at, s.expires_at, ",
         user_columns!(),
         " FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.browser_hash = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2 AND u.disabled = 0 \

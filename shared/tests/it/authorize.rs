@@ -344,7 +344,7 @@ async fn one_grant_is_one_batch_of_rows() {
     w.clock.advance(10);
     let code = ada.code(&app, &[("scope", "openid email made-up offline_access")]).await;
     let grants = Stmt::new(
-        "SELECT client_id, user_id, scope, auth_time, amr, nonce, created_at, expires_at, revoked_at FROM grants",
+        "SELECT client_id, user_id, scope, auth_time, amr, acr, nonce, created_at, expires_at, revoked_at FROM grants",
     );
     let at = |s: i64| (World::START.0 + s).to_string();
     let want = [
@@ -352,7 +352,8 @@ async fn one_grant_is_one_batch_of_rows() {
         &ada.id,
         "openid email offline_access",
         &at(0),
-        "phr",
+        "phr hwk",
+        "phrh",
         "n0nce",
         &at(10),
         &at(2_592_010),

@@ -39,6 +39,7 @@ async fn the_answer_for_each_kind_of_token() {
         "active": true, "iss": World::APP_URL, "sub": ada.id, "username": "ada", "client_id": app.id,
         "aud": [app.id, World::APP_URL], "scope": "openid profile email", "token_type": "Bearer",
         "jti": claims(&tokens["access_token"])["jti"], "iat": now, "exp": now + 3600,
+        "auth_time": now, "acr": "phrh",
     });
     assert_eq!(json_of(&answer), want);
     let want = json!({

@@ -16,7 +16,7 @@ async fn each_route_counts_in_its_bucket() {
         let method: Method = route.method.as_str().parse().unwrap();
         w.request(request(method, &route.path.replace(['{', '}'], ""), &[], "")).await;
         let want = match (route.method.as_str(), route.path) {
-            ("POST", "/setup") => "signup",
+            ("POST", "/setup" | "/signup") => "signup",
             ("POST", "/login" | "/settings/account/passkeys") => "webauthn-login",
             ("POST", "/api/oidc/token" | "/api/oidc/revoke" | "/api/oidc/introspect" | "/api/oidc/par") => {
                 "token"
@@ -24,7 +24,7 @@ async fn each_route_counts_in_its_bucket() {
             ("POST", "/api/oidc/register") => "register",
             ("POST", "/device") | (_, "/api/oidc/device/info" | "/api/oidc/device/verify") => "device",
             (_, "/authorize" | "/api/oidc/device/authorize")
-            | ("GET", "/setup" | "/login" | "/interaction") => "begin",
+            | ("GET", "/setup" | "/signup" | "/login" | "/interaction") => "begin",
             (_, "/healthz") => {
                 assert_eq!(w.limit.take_checks(), []);
                 continue;

@@ -1,5 +1,6 @@
 //! Requests against a whole host of fakes: what each endpoint answers, and what it leaves in the database.
 
+// The discovery document is one large JSON literal.
 #![recursion_limit = "256"]
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
 )]
 
 mod accounts;
+mod acr;
 mod apis;
 mod assertions;
 mod authorize;
@@ -46,6 +48,7 @@ mod routes;
 mod sessions;
 mod setup;
 mod sign_in;
+mod sign_up;
 mod stage;
 mod token;
 mod token_exchange;

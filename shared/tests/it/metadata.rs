@@ -51,8 +51,10 @@ async fn the_discovery_document() {
             "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
             "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
+        "acr_values_supported": ["phr", "phrh"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
+        "userinfo_signing_alg_values_supported": ["RS256"],
         "revocation_endpoint_auth_signing_alg_values_supported": [
             "RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512", "EdDSA"
         ],
@@ -69,6 +71,8 @@ async fn the_discovery_document() {
         ],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,
+        "display_values_supported": ["page", "popup", "touch"],
+        "ui_locales_supported": ["en", "de"],
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_object_signing_alg_values_supported": [

@@ -38,6 +38,13 @@ async fn one_sub_a_sector_the_same_everywhere() {
     assert_eq!(sub(&tokens["access_token"]), mine);
     let told = json_of(&userinfo(&w, &tokens["access_token"]).await);
     assert_eq!(told["sub"], mine);
+    let basic = basic(&app.id, app.secret.as_deref().unwrap());
+    for name in ["access_token", "refresh_token"] {
+        let headers = [("content-type", FORM), ("authorization", basic.as_str())];
+        let body = encode(&[("token", tokens[name].as_str().unwrap())]);
+        let answer = w.request(request(Method::POST, "/api/oidc/introspect", &headers, &body)).await;
+        assert_eq!(json_of(&answer)["sub"], mine, "{name}");
+    }
     let again = json_of(&app.refresh(&w, &tokens["refresh_token"]).await);
     assert_eq!((sub(&again["id_token"]), sub(&again["access_token"])), (mine.clone(), mine.clone()));
     // nothing names the account: not the address of the picture either

@@ -19,9 +19,9 @@ async fn the_first_person_becomes_admin_and_is_signed_in() {
     assert_eq!(rows(&w, user).await, [want]);
     let passkey = Stmt::new("SELECT user_id, sign_count, backup_eligible, user_verified, name FROM passkeys");
     assert_eq!(rows(&w, passkey).await, [[ada.id.as_str(), "0", "0", "1", "New Passkey"]]);
-    let session = Stmt::new("SELECT user_id, amr, auth_time, expires_at FROM sessions");
+    let session = Stmt::new("SELECT user_id, amr, acr, auth_time, expires_at FROM sessions");
     let (now, end) = (World::START.0.to_string(), (World::START.0 + 3600).to_string());
-    assert_eq!(rows(&w, session).await, [[ada.id.as_str(), "phr", &now, &end]]);
+    assert_eq!(rows(&w, session).await, [[ada.id.as_str(), "phr hwk", "phrh", &now, &end]]);
     assert_eq!(audit(&w).await, ["ACCOUNT_CREATED", "PASSKEY_ADDED"]);
     assert_eq!(cell(&w, "SELECT value FROM instance").await, "2026-01-02T03:04:05Z");
 

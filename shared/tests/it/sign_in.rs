@@ -19,10 +19,10 @@ async fn signing_in_records_passkey_session_and_audit() {
         Stmt::new("SELECT sign_count, backup_state, last_used_at, clone_suspected_at FROM passkeys");
     assert_eq!(rows(&w, passkey).await, [["0", "0", &now, "-"]]);
     let session =
-        Stmt::new("SELECT secret_hash, user_id, passkey_id, amr, auth_time, ended_at FROM sessions");
+        Stmt::new("SELECT secret_hash, user_id, passkey_id, amr, acr, auth_time, ended_at FROM sessions");
     let hash = proto::hash::sha256_b64(&bob.session().unwrap());
     let key = format!("passkey-of-{}", bob.id);
-    assert_eq!(rows(&w, session).await, [[hash.as_str(), &bob.id, &key, "phr", &now, "-"]]);
+    assert_eq!(rows(&w, session).await, [[hash.as_str(), &bob.id, &key, "phr hwk", "phrh", &now, "-"]]);
     let entry = Stmt::new("SELECT event, user_id, data FROM audit_events");
     assert_eq!(rows(&w, entry).await, [["SIGN_IN", &bob.id, r#"{"passkeyName":"Bob's key"}"#]]);
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM webauthn_challenges").await, "0");

@@ -34,7 +34,7 @@ async fn the_token_response_and_its_tokens() {
     assert_eq!(jti.as_str().unwrap().split_once('.').unwrap().0, grant);
     let want = json!({
         "iss": World::APP_URL, "sub": ada.id, "aud": [app.id, World::APP_URL], "client_id": app.id, "jti": null,
-        "iat": now, "exp": now + 300, "scope": "openid profile email groups",
+        "iat": now, "exp": now + 300, "auth_time": World::START.0, "acr": "phrh", "scope": "openid profile email groups",
         "scp": ["openid", "profile", "email", "groups"],
     });
     assert_eq!(access, want);
@@ -48,7 +48,7 @@ async fn the_token_response_and_its_tokens() {
         proto::oidc::id_token::half_hash(proto::jose::Alg::RS256, tokens["access_token"].as_str().unwrap());
     let want = json!({
         "iss": World::APP_URL, "sub": ada.id, "aud": [app.id], "jti": null, "iat": now, "rat": now,
-        "exp": now + 3600, "auth_time": World::START.0, "nonce": "n0nce", "amr": ["phr"], "type": "id-token",
+        "exp": now + 3600, "auth_time": World::START.0, "nonce": "n0nce", "acr": "phrh", "amr": ["phr", "hwk"], "type": "id-token",
         "at_hash": at_hash, "sid": cell(&w, "SELECT id FROM sessions").await,
         "given_name": "Ada", "family_name": "Lovelace", "name": "Ada Lovelace", "display_name": "Ada Lovelace",
         "preferred_username": "ada", "email": "ada@example.com", "email_verified": false,

@@ -203,3 +203,30 @@ async fn a_token_without_openid_is_not_enough() {
         assert!(field(&answer, "www-authenticate").starts_with("Bearer error=\"insufficient_scope\""));
     }
 }
+
+#[tokio::test]
+async fn userinfo_is_signed_for_a_client_that_wants_it() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let metadata = json!({ "userinfo_signed_response_alg": "RS256" });
+    let app = App::register(&ada, json!({ "skipConsent": true, "metadata": metadata })).await;
+    let tokens = ada.tokens(&app, &[("scope", "openid email")]).await;
+    let answer = userinfo(&w, &tokens["access_token"]).await;
+    assert_eq!((answer.status().as_u16(), field(&answer, "content-type")), (200, "application/jwt"));
+    assert_eq!(field(&answer, "cache-control"), "no-store");
+    let jwt = text(&answer);
+    assert_eq!(jwt_part(jwt, 0)["typ"], "userinfo+jwt");
+    let want = json!({
+        "sub": ada.id, "email": "ada@example.com", "email_verified": false, "iss": World::APP_URL, "aud": app.id,
+        "iat": World::START.0,
+    });
+    assert_eq!(jwt_part(jwt, 1), want);
+    // it is no other kind of token
+    assert_eq!(refused(&userinfo(&w, &json!(jwt)).await), INVALID);
+    let hint = ada.browser.get(&app.ask(&[("id_token_hint", jwt), ("prompt", "none")])).await;
+    assert_eq!(response_params(&hint, CALLBACK)["error"], "invalid_request");
+    // an algorithm without a key is not saved
+    let bad = json!({ "name": "A", "metadata": { "userinfo_signed_response_alg": "ES512" } });
+    let answer = ada.browser.send_json(Method::POST, "/api/oidc/clients", &bad).await;
+    assert_eq!(error(&answer), (400, "validation_failed".into()));
+}

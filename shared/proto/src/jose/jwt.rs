@@ -13,6 +13,9 @@ pub enum TokenType {
     AccessToken,
     /// OpenID Connect ID token.
     IdToken,
+    /// Answer of the userinfo endpoint (OpenID Connect Core §5.3.2), which names no type; this one is our own, so that
+    /// none of them can pass for an ID token.
+    UserInfo,
     /// Back-channel logout token (OpenID Connect Back-Channel Logout §2.4).
     LogoutToken,
     /// Answer of the introspection endpoint (RFC 9701 §5).
@@ -29,6 +32,7 @@ impl TokenType {
         match self {
             Self::AccessToken => "at+jwt",
             Self::IdToken | Self::AuthorizationResponse => "JWT",
+            Self::UserInfo => "userinfo+jwt",
             Self::LogoutToken => "logout+jwt",
             Self::Introspection => "token-introspection+jwt",
         }
@@ -235,7 +239,8 @@ mod tests {
         Claims(map)
     }
 
-    const TYPES: [TokenType; 3] = [TokenType::AccessToken, TokenType::IdToken, TokenType::LogoutToken];
+    const TYPES: [TokenType; 4] =
+        [TokenType::AccessToken, TokenType::IdToken, TokenType::UserInfo, TokenType::LogoutToken];
 
     #[test]
     fn s25_a_token_counts_for_its_own_purpose_alone() {

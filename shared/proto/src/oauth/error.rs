@@ -39,6 +39,8 @@ pub enum ErrorCode {
     InteractionRequired,
     /// Choosing an account is needed and `prompt=none` forbids it (OpenID Connect Core §3.1.2.6).
     AccountSelectionRequired,
+    /// The person cannot sign in as the client requires (Unmet Authentication Requirements 1.0 §2, RFC 9470 §5).
+    UnmetAuthenticationRequirements,
     /// `request` is not served (OpenID Connect Core §3.1.2.6).
     RequestNotSupported,
     /// `request_uri` is not served (OpenID Connect Core §3.1.2.6).
@@ -73,7 +75,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -91,6 +93,7 @@ impl ErrorCode {
         Self::ConsentRequired,
         Self::InteractionRequired,
         Self::AccountSelectionRequired,
+        Self::UnmetAuthenticationRequirements,
         Self::RequestNotSupported,
         Self::RequestUriNotSupported,
         Self::RegistrationNotSupported,
@@ -129,6 +132,7 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

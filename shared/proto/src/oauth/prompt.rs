@@ -13,11 +13,13 @@ pub enum Prompt {
     Consent,
     /// The person has to be asked which account to use.
     SelectAccount,
+    /// The person wants to make an account (Initiating User Registration 1.0 §4).
+    Create,
 }
 
 impl Prompt {
     /// Every value, in the order discovery lists them.
-    pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+    pub const ALL: [Self; 5] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount, Self::Create];
 
     /// The value on the wire.
     #[must_use]
@@ -27,6 +29,7 @@ impl Prompt {
             Self::Login => "login",
             Self::Consent => "consent",
             Self::SelectAccount => "select_account",
+            Self::Create => "create",
         }
     }
 }
@@ -87,9 +90,10 @@ mod tests {
             ("none login", Err(PromptError::NoneNotAlone)),
             ("consent none", Err(PromptError::NoneNotAlone)),
             ("None", Err(PromptError::Unknown)),
-            ("create", Err(PromptError::Unknown)),
+            ("create", set(&[Prompt::Create])),
+            ("create login", set(&[Prompt::Login, Prompt::Create])),
             ("login\tconsent", Err(PromptError::Unknown)),
-            ("none create", Err(PromptError::Unknown)),
+            ("none create", Err(PromptError::NoneNotAlone)),
         ] {
             assert_eq!(Prompts::parse(text), expected, "{text:?}");
         }

@@ -16,6 +16,10 @@ pub struct AccessToken {
     pub audience: Vec<String>,
     /// `scope`, and once more as the list `scp`; left out if empty.
     pub scope: Scope,
+    /// `auth_time`: when the person authenticated (§2.2.1), if there is one.
+    pub auth_time: Option<UnixTime>,
+    /// `acr`: how strongly, if it is known.
+    pub acr: Option<String>,
     /// `jti`.
     pub jti: String,
     /// `iat`.
@@ -46,6 +50,12 @@ impl AccessToken {
         put("jti", json!(self.jti));
         put("iat", json!(self.issued_at));
         put("exp", json!(self.expires_at));
+        if let Some(auth_time) = self.auth_time {
+            put("auth_time", json!(auth_time));
+        }
+        if let Some(acr) = &self.acr {
+            put("acr", json!(acr));
+        }
         if let Some(actor) = &self.actor {
             put("act", actor.clone());
         }
@@ -72,6 +82,8 @@ impl AccessToken {
             client_id: text("client_id")?,
             audience: audience.into_iter().map(str::to_owned).collect(),
             scope: Scope::parse(claims.text("scope").unwrap_or_default()).map_err(|_| NotAnAccessToken)?,
+            auth_time: claims.instant("auth_time").map_err(|_| NotAnAccessToken)?,
+            acr: claims.text("acr").map(str::to_owned),
             jti: text("jti")?,
             issued_at: instant("iat")?,
             expires_at: instant("exp")?,
@@ -99,6 +111,8 @@ mod tests {
             client_id: "app".into(),
             audience: vec!["app".into(), "https://id.example".into()],
             scope: Scope::parse(scope).unwrap(),
+            auth_time: Some(UnixTime(900)),
+            acr: Some("phr".into()),
             jti: "j1".into(),
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
@@ -124,7 +138,7 @@ mod tests {
             Value::Object(token("openid email").claims("https://id.example")),
             json!({
                 "iss": "https://id.example", "sub": "u1", "aud": ["app", "https://id.example"],
-                "client_id": "app", "jti": "j1", "iat": 1000, "exp": 4600,
+                "client_id": "app", "jti": "j1", "iat": 1000, "exp": 4600, "auth_time": 900, "acr": "phr",
                 "scope": "openid email", "scp": ["openid", "email"],
             })
         );

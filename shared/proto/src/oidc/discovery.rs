@@ -1,6 +1,6 @@
 //! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
 
-use super::{claims, subject};
+use super::{Acr, claims, subject};
 use crate::jose::Alg;
 use crate::oauth::prompt::Prompt;
 use crate::oauth::response_mode::ResponseMode;
@@ -61,10 +61,14 @@ pub struct Discovery {
     pub response_modes_supported: Vec<&'static str>,
     /// Grants of the token endpoint.
     pub grant_types_supported: Vec<&'static str>,
+    /// See [`Acr::OFFERED`].
+    pub acr_values_supported: Vec<&'static str>,
     /// See [`super::subject`].
     pub subject_types_supported: Vec<&'static str>,
     /// Algorithms of the keys that sign now.
     pub id_token_signing_alg_values_supported: Vec<Alg>,
+    /// The same for signed userinfo.
+    pub userinfo_signing_alg_values_supported: Vec<Alg>,
     /// Algorithms of signed authorization responses (JARM §4).
     pub authorization_signing_alg_values_supported: Vec<Alg>,
     /// See [`crate::oauth::ClientCredentials`].
@@ -82,10 +86,14 @@ pub struct Discovery {
     pub code_challenge_methods_supported: Vec<&'static str>,
     /// Algorithms of DPoP proofs (RFC 9449 §5.1).
     pub dpop_signing_alg_values_supported: Vec<Alg>,
-    /// See [`Prompt`].
+    /// See [`Prompt`]; `create` is the caller's to add where accounts can be made.
     pub prompt_values_supported: Vec<&'static str>,
     /// `iss` is in every authorization response (RFC 9207 §3).
     pub authorization_response_iss_parameter_supported: bool,
+    /// `display` values that are taken; the pages fit all of them.
+    pub display_values_supported: [&'static str; 3],
+    /// Languages of the pages.
+    pub ui_locales_supported: Vec<&'static str>,
     /// Whether `claims` is read.
     pub claims_parameter_supported: bool,
     /// Whether `request` is read.
@@ -104,7 +112,7 @@ const CLIENT_AUTH_METHODS: [&str; 4] =
 impl Discovery {
     /// The document of an issuer. `internal` is the address at which clients' servers reach us, the issuer
     /// itself if there is no other; both come without a trailing slash. `algs` are the algorithms of the keys
-    /// that sign now.
+    /// that sign now. The languages of the pages are the caller's to fill in.
     #[must_use]
     pub fn new(issuer: &str, internal: &str, algs: &[Alg]) -> Self {
         Self {
@@ -144,8 +152,10 @@ impl Discovery {
                 "client_credentials",
                 token_exchange::GRANT_TYPE,
             ],
+            acr_values_supported: Acr::OFFERED.map(Acr::as_str).to_vec(),
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
+            userinfo_signing_alg_values_supported: algs.to_vec(),
             authorization_signing_alg_values_supported: algs.to_vec(),
             token_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: Alg::ALL.to_vec(),
@@ -153,8 +163,14 @@ impl Discovery {
             registration_endpoint: None,
             code_challenge_methods_supported: vec!["S256"],
             dpop_signing_alg_values_supported: Alg::ALL.to_vec(),
-            prompt_values_supported: Prompt::ALL.map(Prompt::as_str).to_vec(),
+            prompt_values_supported: Prompt::ALL
+                .into_iter()
+                .filter(|prompt| *prompt != Prompt::Create)
+                .map(Prompt::as_str)
+                .collect(),
             authorization_response_iss_parameter_supported: true,
+            display_values_supported: ["page", "popup", "touch"],
+            ui_locales_supported: Vec::new(),
             claims_parameter_supported: true,
             request_parameter_supported: true,
             request_object_signing_alg_values_supported: Alg::ALL.to_vec(),
@@ -209,8 +225,10 @@ mod tests {
                     "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
                     "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"
                 ],
+                "acr_values_supported": ["phr", "phrh"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],
+                "userinfo_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "authorization_signing_alg_values_supported": ["RS256", "EdDSA"],
                 "token_endpoint_auth_methods_supported": [
                     "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
@@ -224,6 +242,8 @@ mod tests {
                 ],
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,
+                "display_values_supported": ["page", "popup", "touch"],
+                "ui_locales_supported": [],
                 "claims_parameter_supported": true,
                 "request_parameter_supported": true,
                 "request_object_signing_alg_values_supported": [

@@ -32,6 +32,8 @@ pub struct IdToken<'a> {
     pub auth_time: UnixTime,
     /// `nonce` of the authorization request, if it had one.
     pub nonce: Option<&'a str>,
+    /// `acr`: how strongly the person authenticated, or [`super::acr::NOTHING_KNOWN`].
+    pub acr: &'a str,
     /// `amr` (RFC 8176): how the person authenticated; left out if empty.
     pub amr: &'a [&'a str],
     /// `at_hash`, see [`half_hash`].
@@ -54,6 +56,7 @@ impl IdToken<'_> {
         put("exp", json!(self.expires_at));
         put("rat", json!(self.requested_at));
         put("auth_time", json!(self.auth_time));
+        put("acr", json!(self.acr));
         put("type", json!(TYPE));
         if let Some(sid) = self.session_id {
             put("sid", json!(sid));
@@ -101,6 +104,7 @@ mod tests {
             requested_at: UnixTime(990),
             auth_time: UnixTime(900),
             nonce: None,
+            acr: "0",
             amr: &[],
             at_hash: None,
             person: Map::new(),
@@ -113,7 +117,7 @@ mod tests {
             Value::Object(token().claims()),
             json!({
                 "iss": "https://id.example", "sub": "u1", "aud": ["app"], "sid": "s1", "jti": "j1", "iat": 1000,
-                "exp": 4600, "rat": 990, "auth_time": 900, "type": "id-token",
+                "exp": 4600, "rat": 990, "auth_time": 900, "acr": "0", "type": "id-token",
             })
         );
     }
@@ -124,6 +128,7 @@ mod tests {
         let Value::Object(person) = hostile else { panic!("an object") };
         let token = IdToken {
             nonce: Some("n-0S6_WzA2Mj"),
+            acr: "phr",
             amr: &["phr"],
             at_hash: Some("h".into()),
             person,
@@ -133,7 +138,7 @@ mod tests {
             Value::Object(token.claims()),
             json!({
                 "iss": "https://id.example", "sub": "u1", "aud": ["app"], "sid": "s1", "jti": "j1", "iat": 1000,
-                "exp": 4600, "rat": 990, "auth_time": 900, "type": "id-token", "nonce": "n-0S6_WzA2Mj",
+                "exp": 4600, "rat": 990, "auth_time": 900, "acr": "phr", "type": "id-token", "nonce": "n-0S6_WzA2Mj",
                 "amr": ["phr"], "at_hash": "h", "name": "Ada",
             })
         );

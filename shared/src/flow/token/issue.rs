@@ -13,6 +13,7 @@ use proto::jose::jwt::TokenType;
 use proto::oauth::scope::Scope;
 use proto::oauth::token_exchange;
 use proto::oidc::access_token::AccessToken;
+use proto::oidc::acr;
 use proto::oidc::claims::{Listener, Person, told};
 use proto::oidc::id_token::{IdToken, half_hash};
 use serde::Serialize;
@@ -89,6 +90,8 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             basis.scope,
         ),
         scope: basis.scope.clone(),
+        auth_time: Some(basis.grant.auth_time),
+        acr: basis.grant.acr.clone(),
         jti: claims::access_token_id(&basis.grant.id, &cx.host.uuid()?),
         issued_at: cx.now,
         expires_at: cx.now.plus(expires_in),
@@ -112,6 +115,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             requested_at: cx.now,
             auth_time: basis.grant.auth_time,
             nonce: basis.grant.nonce.as_deref().filter(|_| basis.nonce == Nonce::Repeated),
+            acr: basis.grant.acr.as_deref().unwrap_or(acr::NOTHING_KNOWN),
             amr: &amr,
             at_hash: Some(half_hash(key.row.alg, &access_token)),
             person: told(
