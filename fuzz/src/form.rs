@@ -20,7 +20,7 @@ pub fn form(data: &[u8]) {
         if let Ok(line) = cookie::set("session", text, transport, cookie::Lifetime::BrowserSession) {
             assert!(!line.contains(['\r', '\n']));
             let pair = line.split(';').next().unwrap_or_default();
-            assert_eq!(cookie::find([pair], "session", transport), Some(text).filter(|t| !t.is_empty()));
+            assert_eq!(cookie::find([pair], "session", transport), Some(text));
         }
     }
 }
