@@ -1,5 +1,6 @@
 //! Strict JSON.
 
+use crate::has_float;
 use serde_json::Value;
 
 /// Rules: it reads what `serde_json` reads, or less, and as the same; what it refuses beside that has a name twice.
@@ -9,8 +10,10 @@ pub fn json(data: &[u8]) {
         (Ok(strict), lenient) => assert_eq!(Some(Value::Object(strict)), lenient.ok()),
         (Err(_), Ok(Value::Object(object))) => {
             // Written anew the names are distinct, so that it must be read.
-            let text = Value::Object(object.clone()).to_string();
-            assert_eq!(proto::json::parse_object(text.as_bytes()), Ok(object));
+            let value = Value::Object(object);
+            let again = proto::json::parse_object(value.to_string().as_bytes()).map(Value::Object);
+            assert!(again.is_ok());
+            assert!(has_float(&value) || again == Ok(value));
         }
         (Err(_), _) => {}
     }

@@ -32,3 +32,13 @@ pub const TARGETS: [(&str, fn(&[u8])); 7] = [
 fn parts(data: &[u8]) -> impl Iterator<Item = &str> {
     data.split(|b| *b == 0).map(|part| std::str::from_utf8(part).unwrap_or_default())
 }
+
+/// Whether a number that is no integer is in it: reading and writing one need not give the same last digit.
+fn has_float(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Number(number) => number.is_f64(),
+        serde_json::Value::Array(items) => items.iter().any(has_float),
+        serde_json::Value::Object(members) => members.values().any(has_float),
+        _ => false,
+    }
+}

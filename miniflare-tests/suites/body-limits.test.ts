@@ -106,4 +106,6 @@ test('s55 state and nonce up to 1024 bytes, callbacks up to 2048, and no more', 
     const asked = request({ ...wild, redirectUri: long(length) })
     assert.equal((await browser.get(authorizePath(asked.params))).status, status, `${length}`)
   }
+  const grows = request({ ...wild, redirectUri: `https://app.example.com/${'<'.repeat(1100)}` })
+  assert.equal((await browser.get(authorizePath(grows.params))).status, 400, 'it is too long once it is encoded')
 })
