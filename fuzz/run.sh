@@ -22,7 +22,7 @@ for name in "$@"; do
   echo "== $name, $seconds s"
   "$target_dir/$host/release/$name" "found/$name" "corpus/$name" -max_total_time="$seconds" -max_len=4096 \
     -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="artifacts/$name/" 2>&1 |
-    grep -E "^==|panicked|assertion|left:|right:|ERROR|SUMMARY|DONE|Done|stat::number_of_executed_units|stat::slowest|Test unit written" || true
+    grep -E "^==|panicked|^assertion|^ +left:|^ +right:|ERROR|SUMMARY|DONE|Done|stat::number_of_executed_units|stat::slowest|Test unit written" || true
   [ -z "$(ls "artifacts/$name")" ] || failed=1
 done
 exit "$failed"
