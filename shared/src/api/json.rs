@@ -3,8 +3,10 @@
 use super::error::ApiError;
 use crate::http::Req;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-/// Reads a JSON body. Unknown members are ignored; nesting deeper than serde's limit of 128 is refused.
+/// Reads a JSON body. Unknown members are ignored, but not before they are read: nesting deeper than serde's limit of
+/// 128 and names given twice are refused wherever they are.
 ///
 /// # Errors
 /// [`ApiError::InvalidBody`] for another content type, malformed JSON or members of another type.
@@ -20,11 +22,8 @@ pub fn body<T: DeserializeOwned>(req: &Req) -> Result<T, ApiError> {
     if req.body.windows(6).any(|w| w == br"\u0000") {
         return Err(ApiError::InvalidBody);
     }
-    // serde reads an array as the members of an object in their order; no caller means that.
-    if !req.body.trim_ascii_start().starts_with(b"{") {
-        return Err(ApiError::InvalidBody);
-    }
-    serde_json::from_slice(&req.body).map_err(|_| ApiError::InvalidBody)
+    let object = proto::json::parse_object(&req.body).map_err(|_| ApiError::InvalidBody)?;
+    serde_json::from_value(Value::Object(object)).map_err(|_| ApiError::InvalidBody)
 }
 
 /// Reads an optional JSON body: an empty one is the default.

@@ -14,8 +14,12 @@ use proto::oauth::client_auth::{self as wire, ClientAuthError, ClientCredentials
 /// What the request says about its client, by exactly one method.
 ///
 /// # Errors
-/// [`Refusal`] for none, several, or unreadable ones.
+/// [`Refusal`] for none, several, or unreadable ones, and for a query (RFC 6749 §3.2).
 pub fn credentials(req: &Req, params: &Params) -> Result<ClientCredentials, Refusal> {
+    // Parameters in the query would end up in logs.
+    if req.uri.query().is_some_and(|q| !q.is_empty()) {
+        return Err(Refusal::QueryParameters);
+    }
     // A header that is no text is malformed, not absent.
     let authorization = req.headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or("?"));
     wire::parse(authorization, params).map_err(|error| match error {

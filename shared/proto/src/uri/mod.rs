@@ -38,7 +38,7 @@ const DANGEROUS_SCHEMES: [&str; 15] = [
 /// Why a `redirect_uri` was refused before it was compared with anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UriError {
-    /// Longer than [`MAX_BYTES`].
+    /// Longer than [`MAX_BYTES`], as sent or as serialised.
     #[error("URI is too long")]
     TooLong,
     /// White space, a control character or a backslash, all of which URL parsers drop or rewrite.
@@ -79,6 +79,10 @@ impl RedirectUri {
         let url = parse_url(text)?;
         if is_web(&url) && !url.host_str().is_some_and(is_plain_host) {
             return Err(UriError::Host);
+        }
+        // Serialising can make it longer, and that form is what is stored and read again.
+        if url.as_str().len() > MAX_BYTES {
+            return Err(UriError::TooLong);
         }
         Ok(Self(url))
     }

@@ -132,6 +132,16 @@ fn s01_dangerous_uris_are_refused_before_they_are_compared() {
     assert_eq!(RedirectUri::parse(&long), Err(TooLong));
 }
 
+/// What is accepted is stored as its serialised form and read again later.
+#[test]
+fn s01_the_length_of_the_serialised_form_counts_too() {
+    let grows = format!("https://app.example.com/cb/{}", "<".repeat(MAX_BYTES / 2));
+    assert!(grows.len() < MAX_BYTES);
+    assert_eq!(RedirectUri::parse(&grows), Err(UriError::TooLong));
+    let fits = RedirectUri::parse(&format!("https://app.example.com/cb/{}", "<".repeat(600))).unwrap();
+    assert_eq!(RedirectUri::parse(fits.as_str()), Ok(fits));
+}
+
 #[test]
 fn the_serialised_form_is_what_counts() {
     for (text, expected) in [

@@ -228,7 +228,7 @@ pub async fn approve(
         claims: None,
         auth_time: who.session.auth_time,
         amr: who.session.amr.clone(),
-        acr: None,
+        acr: who.session.acr.map(|acr| acr.as_str().to_owned()),
         nonce: code.nonce.clone(),
         dpop_jkt: None,
         actor: None,

@@ -23,10 +23,6 @@ use proto::oidc::claims::Person;
 /// # Errors
 /// The [`Refusal`] of RFC 6749 §5.2, or a fault.
 pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
-    // RFC 6749 §3.2: parameters in the query would end up in logs.
-    if req.uri.query().is_some_and(|q| !q.is_empty()) {
-        return Err(Refusal::QueryParameters.into());
-    }
     let params = body(&req)?;
     let credentials = client::credentials(&req, &params)?;
     match params.get("grant_type") {
