@@ -47,7 +47,7 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
 
 /// A token by its form: access tokens are signed, refresh tokens are opaque.
 enum Shown {
-    Access(AccessToken, Map<String, Value>),
+    Access(Box<AccessToken>, Map<String, Value>),
     Opaque(String),
 }
 
@@ -60,7 +60,7 @@ async fn read(cx: &Cx, token: &str) -> Result<Option<Shown>, Failure> {
     let Some(claims) = claims else { return Ok(None) };
     let further = |name: &&str| claims.get(name).map(|value| ((*name).to_owned(), value.clone()));
     let further = FURTHER.iter().filter_map(further).collect();
-    Ok(AccessToken::from_claims(&claims).ok().map(|token| Shown::Access(token, further)))
+    Ok(AccessToken::from_claims(&claims).ok().map(|token| Shown::Access(Box::new(token), further)))
 }
 
 async fn look(cx: &Cx, caller: &Client, shown: &Shown) -> Result<Option<Map<String, Value>>, Failure> {
