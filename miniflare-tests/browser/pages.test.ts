@@ -5,7 +5,8 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import type { Page } from 'playwright-core'
 import { chromiumForTests, VirtualAuthenticator } from '../harness/chromium.ts'
-import { addPerson, answerPasskey, authorizePath, CALLBACK, createClient, getCode, request, setupAdmin, signIn } from '../harness/flows.ts'
+import { addPerson, answerPasskey, authorizePath, basic, CALLBACK, createClient, getCode, request, setupAdmin, signIn } from '../harness/flows.ts'
+import { form } from '../harness/http.ts'
 import { startOp, type Op } from '../harness/subject.ts'
 import { test } from '../harness/test.ts'
 
@@ -79,6 +80,27 @@ async function walk(op: Op): Promise<void> {
   await visit('select-account', authorizePath(request(client, { prompt: 'select_account' }).params))
   await visit('consent', authorizePath(request(client, { scope: 'openid profile email groups offline_access' }).params))
   await visit('consent-few', authorizePath(request(client, { scope: 'openid' }).params))
+  await visit('device-code', '/device')
+  const begun = await op.send({
+    method: 'POST', path: '/api/oidc/device/authorize', body: form({ scope: 'openid profile email offline_access' }),
+    headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(client.id, client.secret!), 'user-agent': 'Television/4.2 (Living room; a rather long name of a device)' },
+  })
+  // By keyboard alone: the field has the focus, Enter sends it, and the buttons come in the order they are read.
+  await page.keyboard.type('ewrong00')
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('#problem:not(:empty)')
+  await inspect(page, 'device-code-problem')
+  await page.goto(begun.json().verification_uri_complete)
+  await inspect(page, 'device-code-known')
+  await page.locator('#user-code').focus()
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('main[data-step=device]')
+  await inspect(page, 'device')
+  await page.keyboard.press('Tab')
+  assert.equal(await page.evaluate(() => (document.activeElement as HTMLButtonElement).value), 'allow')
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('main[data-step=device_done]')
+  await inspect(page, 'device-done')
   await visit('sign-out', '/logout')
   const bob = await addPerson(op, admin, 'bob-with-a-rather-long-name-that-has-to-wrap-somewhere')
   await answerPasskey(signed, (await signed.get('/login?other=1')).text, bob.authenticator)

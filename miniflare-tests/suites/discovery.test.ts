@@ -16,8 +16,11 @@ test('discovery says exactly what is served', async () => {
     token_endpoint: `${op.url}/api/oidc/token`,
     userinfo_endpoint: `${op.url}/api/oidc/userinfo`,
     end_session_endpoint: `${op.url}/api/oidc/end-session`,
+    device_authorization_endpoint: `${op.url}/api/oidc/device/authorize`,
+    introspection_endpoint: `${op.url}/api/oidc/introspect`,
+    revocation_endpoint: `${op.url}/api/oidc/revoke`,
     jwks_uri: `${op.url}/.well-known/jwks.json`,
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
     scopes_supported: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'],
@@ -38,12 +41,13 @@ test('discovery says exactly what is served', async () => {
     request_uri_parameter_supported: false,
     prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
     token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    token_endpoint_auth_signing_alg_values_supported: ['RS256', 'RS384', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'],
   }
   for (const [field, value] of Object.entries(expected)) assert.deepEqual(d[field], value, field)
   for (const claim of ['sub', 'given_name', 'family_name', 'name', 'display_name', 'email', 'email_verified', 'preferred_username', 'groups', 'locale', 'updated_at', 'auth_time', 'acr', 'amr']) {
     assert.ok(d.claims_supported.includes(claim), `claims_supported has ${claim}`)
   }
-  for (const absent of ['introspection_endpoint', 'revocation_endpoint', 'registration_endpoint', 'device_authorization_endpoint']) {
+  for (const absent of ['client_id_metadata_document_supported', 'registration_endpoint']) {
     assert.equal(d[absent], undefined, `${absent} is not served yet`)
   }
 })

@@ -140,6 +140,18 @@ pub enum Refusal {
     /// The client's key set is malformed or cannot be fetched, and there is no copy.
     ClientKeysUnavailable,
 
+    // client registration
+    /// A redirect URI is missing, malformed, insecure or holds a wildcard (RFC 7591 §3.2.2).
+    RegisteredUriInvalid,
+    /// A member of the client metadata breaks a rule, which the text names (RFC 7591 §3.2.2).
+    ClientMetadataInvalid(&'static str),
+    /// Software statements are signed by nobody whom this installation knows (RFC 7591 §3.2.2).
+    SoftwareStatementUnapproved,
+    /// A change does not name its client, or says what only we say (RFC 7592 §2.2).
+    RegistrationRequestInvalid,
+    /// As many clients have registered without a token as may.
+    RegistrationFull,
+
     // token request
     /// `grant_type` is missing.
     GrantTypeMissing,
@@ -177,6 +189,24 @@ pub enum Refusal {
     AccountUnavailable,
     /// A refresh asks for more than was granted.
     ScopeExceedsGrant,
+
+    // device authorization
+    /// `device_code` is missing.
+    DeviceCodeMissing,
+    /// There is no such device code.
+    DeviceCodeUnknown,
+    /// The device code was issued to another client.
+    DeviceCodeOfOtherClient,
+    /// The device code gave its tokens before.
+    DeviceCodeAlreadyUsed,
+    /// The device code has expired.
+    DeviceCodeExpired,
+    /// The person has not decided yet.
+    DevicePending,
+    /// The device polls too often.
+    DeviceSlowDown,
+    /// The person said no.
+    DeviceDenied,
 
     // revocation and introspection
     /// `token` is missing.
@@ -370,6 +400,20 @@ impl Refusal {
             }
             Self::ClientPending => (E::UnauthorizedClient, "The client has not been approved yet."),
             Self::ClientKeysUnavailable => (E::InvalidClient, "The keys of the client could not be fetched."),
+            Self::RegisteredUriInvalid => {
+                (E::InvalidRedirectUri, "A redirect URI is missing, malformed, insecure or holds a wildcard.")
+            }
+            Self::ClientMetadataInvalid(rule) => (E::InvalidClientMetadata, rule),
+            Self::SoftwareStatementUnapproved => {
+                (E::UnapprovedSoftwareStatement, "Software statements are not accepted.")
+            }
+            Self::RegistrationRequestInvalid => (
+                E::InvalidRequest,
+                "The request must name the client with its secret, and nothing that only the server says.",
+            ),
+            Self::RegistrationFull => {
+                (E::TemporarilyUnavailable, "No more clients can register without a token.")
+            }
             Self::GrantTypeMissing => (E::InvalidRequest, "The 'grant_type' parameter is missing."),
             Self::GrantTypeNotRegistered => {
                 (E::UnauthorizedClient, "The client is not registered for this grant type.")
@@ -397,6 +441,14 @@ impl Refusal {
                 (E::InvalidGrant, "The user account no longer exists or is disabled.")
             }
             Self::ScopeExceedsGrant => (E::InvalidScope, "The requested scope exceeds what was granted."),
+            Self::DeviceCodeMissing => (E::InvalidRequest, "The 'device_code' parameter is missing."),
+            Self::DeviceCodeUnknown | Self::DeviceCodeOfOtherClient | Self::DeviceCodeAlreadyUsed => {
+                (E::InvalidGrant, "The device code is invalid or was used before.")
+            }
+            Self::DeviceCodeExpired => (E::ExpiredToken, "The device code has expired."),
+            Self::DevicePending => (E::AuthorizationPending, "The user has not decided yet."),
+            Self::DeviceSlowDown => (E::SlowDown, "Polls come too often; wait five seconds longer."),
+            Self::DeviceDenied => (E::AccessDenied, "The user denied the request."),
             Self::TokenParameterMissing => (E::InvalidRequest, "The 'token' parameter is missing."),
             Self::TokenTypeUnsupported => {
                 (E::UnsupportedTokenType, "Only access tokens and refresh tokens can be revoked.")

@@ -147,6 +147,18 @@ pub const SETTINGS: &[Setting] = &[
         "callback URL patterns, as a JSON array or separated by commas; empty means none",
         "Addresses of client metadata documents that are let in: apps whose client_id is such an address need no registration.",
     ),
+    row(
+        "DYNAMIC_CLIENT_REGISTRATION",
+        "off",
+        "one of off, token, open",
+        "Whether apps can register themselves: not at all, with an initial access token that an admin made, or freely.",
+    ),
+    row(
+        "DYNAMIC_CLIENT_REGISTRATION_APPROVAL",
+        "false",
+        "true or false",
+        "Whether an app that registered itself, or changed its addresses, waits for an admin's approval.",
+    ),
     row("LOG_LEVEL", "info", "one of debug, info, warn, error", "How much is logged."),
     native(row("LOG_JSON", "false", "true or false", "Whether log lines are JSON objects.")),
 ];
@@ -239,6 +251,17 @@ pub enum TrustProxy {
     Ranges(Vec<(IpAddr, u8)>),
 }
 
+/// Who may register clients (RFC 7591 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Admins alone.
+    Off,
+    /// Who has an initial access token.
+    Token,
+    /// Anybody.
+    Open,
+}
+
 /// The validated configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -276,6 +299,10 @@ pub struct Settings {
     pub allow_user_signups: UserSignups,
     /// `CIMD_URL_ALLOWLIST`.
     pub cimd_url_allowlist: Vec<CallbackPattern>,
+    /// `DYNAMIC_CLIENT_REGISTRATION`.
+    pub registration: Registration,
+    /// `DYNAMIC_CLIENT_REGISTRATION_APPROVAL`.
+    pub registration_approval: bool,
     /// `LOG_LEVEL`.
     pub log_level: String,
     /// `LOG_JSON`.
@@ -344,6 +371,15 @@ impl Settings {
                 _ => None,
             }),
             cimd_url_allowlist: r.read("CIMD_URL_ALLOWLIST", Vec::new(), parse_patterns),
+            registration: r.read("DYNAMIC_CLIENT_REGISTRATION", Registration::Off, |v| {
+                match v.trim().to_lowercase().as_str() {
+                    "off" => Some(Registration::Off),
+                    "token" => Some(Registration::Token),
+                    "open" => Some(Registration::Open),
+                    _ => None,
+                }
+            }),
+            registration_approval: r.read("DYNAMIC_CLIENT_REGISTRATION_APPROVAL", false, parse_bool),
             log_level: r.read("LOG_LEVEL", String::new(), |v| {
                 let v = v.trim().to_lowercase();
                 ["debug", "info", "warn", "error"].contains(&v.as_str()).then_some(v)

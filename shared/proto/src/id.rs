@@ -34,10 +34,28 @@ pub fn key_id(random: [u8; 8]) -> String {
 /// `length` letters and digits, each of the 62 equally likely. `fill` fills a buffer with random bytes and is
 /// called until enough of them could be used.
 #[must_use]
-pub fn alphanumeric(length: usize, mut fill: impl FnMut(&mut [u8])) -> String {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // 248 = 4 × 62: larger bytes would make the first letters likelier
-    let letter = |byte: &u8| (*byte < 248).then(|| ALPHABET.get(usize::from(byte % 62)).copied()).flatten();
+pub fn alphanumeric(length: usize, fill: impl FnMut(&mut [u8])) -> String {
+    from_alphabet(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", length, fill)
+}
+
+/// `length` characters of an ASCII alphabet, each equally likely; empty for an alphabet of none or of more than 256.
+/// `fill` as for [`alphanumeric`].
+#[must_use]
+pub fn from_alphabet(alphabet: &[u8], length: usize, mut fill: impl FnMut(&mut [u8])) -> String {
+    let Some(uneven) = 256_usize.checked_rem(alphabet.len()) else { return String::new() };
+    // larger bytes would make the first letters likelier
+    let even = 256_usize.saturating_sub(uneven);
+    if alphabet.len() > 256 {
+        return String::new();
+    }
+    let letter = |byte: &u8| {
+        let index = usize::from(*byte);
+        (index < even)
+            .then(|| index.checked_rem(alphabet.len()))
+            .flatten()
+            .and_then(|i| alphabet.get(i))
+            .copied()
+    };
     let mut text = String::with_capacity(length);
     let mut random = [0; 64];
     while text.len() < length {

@@ -33,6 +33,14 @@ pub enum ApiError {
     SigningKeyExists,
     /// The signing key signs for this installation or for a client.
     SigningKeyInUse,
+    /// No device waits for this code, or it is decided.
+    InvalidDeviceCode,
+    /// The device waited too long.
+    DeviceCodeExpired,
+    /// The person may not use the client.
+    AccessDenied,
+    /// The person has to use the passkey again first.
+    ReauthenticationRequired,
     /// Too many requests.
     RateLimited {
         /// Seconds until the next one can pass, at least 1.
@@ -97,6 +105,14 @@ impl ApiError {
                 "signing_key_in_use",
                 "The signing key is in use: rotate it first, or have no client ask for its algorithm".into(),
             ),
+            Self::InvalidDeviceCode => (400, "oidc_invalid_device_code", "Device code is invalid".into()),
+            Self::DeviceCodeExpired => (400, "oidc_device_code_expired", "Device code has expired".into()),
+            Self::AccessDenied => {
+                (403, "oidc_access_denied", "You're not allowed to access this service.".into())
+            }
+            Self::ReauthenticationRequired => {
+                (401, "reauthentication_required", "Reauthentication is required".into())
+            }
             Self::RateLimited { .. } => (429, "rate_limited", "Too many requests".into()),
             Self::WrongHost => {
                 (421, "wrong_host", "This address is not the APP_URL of this installation".into())

@@ -2,8 +2,11 @@
 
 pub mod api_access;
 pub mod apis;
+pub mod authorized_clients;
 pub mod clients;
+pub mod device;
 pub mod error;
+pub mod initial_access_tokens;
 pub mod json;
 #[cfg(test)]
 mod openapi;

@@ -6,8 +6,11 @@ use super::api_access::ClientApiDto;
 use super::apis::{
     ApiClientDto, ApiClientLine, ApiDto, ApiGrant, ApiInput, CimdAccessInput, PermissionsInput,
 };
+use super::authorized_clients::{AuthorizedClientDto, UsableClientDto};
 use super::clients::{ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
+use super::device::DeviceInfoDto;
 use super::error::FieldError;
+use super::initial_access_tokens::{InitialAccessTokenDto, InitialAccessTokenInput};
 use super::paging::Pagination;
 use super::sessions::SessionDto;
 use super::signing_keys::{SigningKeyDto, SigningKeyInput};
@@ -30,6 +33,9 @@ fn schemas() -> Map<String, Value> {
     add::<ClientInput>("ClientInput", &mut named);
     add::<ClientDto>("Client", &mut named);
     add::<ClientMetaDto>("ClientMeta", &mut named);
+    add::<AuthorizedClientDto>("AuthorizedClient", &mut named);
+    add::<UsableClientDto>("UsableClient", &mut named);
+    add::<DeviceInfoDto>("DeviceInfo", &mut named);
     add::<SecretInput>("SecretInput", &mut named);
     add::<SecretDto>("Secret", &mut named);
     add::<SigningKeyInput>("SigningKeyInput", &mut named);
@@ -44,6 +50,8 @@ fn schemas() -> Map<String, Value> {
     add::<ClientApiDto>("ClientApi", &mut named);
     add::<DeliveryDto>("LogoutDelivery", &mut named);
     add::<SessionDto>("Session", &mut named);
+    add::<InitialAccessTokenInput>("InitialAccessTokenInput", &mut named);
+    add::<InitialAccessTokenDto>("InitialAccessToken", &mut named);
     named.push(("FieldError".to_owned(), FieldError::schema()));
     named.push(("Pagination".to_owned(), Pagination::schema()));
     let mut all: Map<String, Value> =
@@ -53,7 +61,9 @@ fn schemas() -> Map<String, Value> {
     all.insert("SigningKeyList".into(), json!({ "type": "array", "items": reference("SigningKey") }));
     all.insert("ClientApiList".into(), json!({ "type": "array", "items": reference("ClientApi") }));
     all.insert("SessionList".into(), json!({ "type": "array", "items": reference("Session") }));
-    for name in ["Client", "Api", "ApiClient", "ApiClientLine", "LogoutDelivery"] {
+    let listed =
+        ["Client", "Api", "ApiClient", "ApiClientLine", "LogoutDelivery", "AuthorizedClient", "UsableClient"];
+    for name in listed {
         all.insert(
             format!("{name}Page"),
             json!({
@@ -66,6 +76,10 @@ fn schemas() -> Map<String, Value> {
             }),
         );
     }
+    all.insert(
+        "InitialAccessTokenList".into(),
+        json!({ "type": "array", "items": reference("InitialAccessToken") }),
+    );
     all.insert(
         "Error".into(),
         json!({

@@ -20,6 +20,8 @@ pub struct Listing {
     pub descending: bool,
     /// Text to look for.
     pub search: String,
+    /// Values of `filters[…]`, by field.
+    pub filters: BTreeMap<String, String>,
 }
 
 /// Longest search term, in bytes: D1 refuses LIKE patterns above 50 bytes, and two are the wildcards.
@@ -41,6 +43,7 @@ impl Listing {
             sort: pairs.get("sort[column]").cloned(),
             descending: pairs.get("sort[direction]").is_some_and(|d| d == "desc"),
             search: pairs.get("search").cloned().unwrap_or_default(),
+            filters: pairs.iter().filter_map(|(name, value)| Some((field(name)?, value.clone()))).collect(),
         }
     }
 
@@ -60,6 +63,16 @@ impl Listing {
             escaped.push_str(&piece);
         }
         format!("%{escaped}%")
+    }
+
+    /// A filter by `true` or `false`; anything else does not filter.
+    #[must_use]
+    pub fn flag(&self, field: &str) -> Option<bool> {
+        match self.filters.get(field).map(String::as_str) {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        }
     }
 
     /// Rows before the page that is asked for.
@@ -106,6 +119,11 @@ impl Listing {
     }
 }
 
+/// The field that `filters[field]` or `filters[field][0]` names.
+fn field(name: &str) -> Option<String> {
+    name.strip_prefix("filters[")?.split(']').next().map(str::to_owned)
+}
+
 /// One page of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -144,7 +162,14 @@ mod tests {
     use super::*;
 
     fn listing(page: i64, limit: i64, search: &str) -> Listing {
-        Listing { page, limit, sort: None, descending: false, search: search.into() }
+        Listing {
+            page,
+            limit,
+            sort: None,
+            descending: false,
+            search: search.into(),
+            filters: BTreeMap::new(),
+        }
     }
 
     #[test]

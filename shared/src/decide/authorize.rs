@@ -248,7 +248,7 @@ fn check_lengths(params: &Params, _: &KnownClient) -> Result<(), Refusal> {
     if bad { Err(Refusal::ParameterTooLong) } else { Ok(()) }
 }
 
-fn is_storable(value: &str) -> bool {
+pub(super) fn is_storable(value: &str) -> bool {
     value.len() <= LONGEST && !value.chars().any(char::is_control)
 }
 /// RFC 6749 §3.3.

@@ -254,6 +254,9 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     )
     .await?;
     let (interaction, client) = interaction::read_with_client(&found)?.ok_or(ErrorKind::Interaction)?;
+    if client.is_pending {
+        return Err(Refusal::ClientPending.into());
+    }
     if !proto::secret::ct_eq(interaction.browser_hash.as_bytes(), browser.hash.as_bytes()) {
         return Err(ErrorKind::Interaction.into());
     }

@@ -149,7 +149,7 @@ async fn renew(
     let is_another = before.as_ref().is_some_and(|before| cimd::is_another(before, &after));
     let mut stmts = match before {
         None => vec![after.insert(None, cx.now)],
-        Some(_) => vec![after.update_document(cx.now)],
+        Some(_) => vec![after.update_own_words(cx.now)],
     };
     stmts.extend(origin::replace(&after));
     if is_another {

@@ -33,8 +33,13 @@ pub fn response(refusal: Refusal, req: &Req) -> Resp {
     let (code, description) = refusal.public();
     let at_resource = req.header(header::AUTHORIZATION).is_some_and(|v| scheme_is(v, "DPoP"));
     let is_proof = matches!(code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce);
-    // RFC 9449 §7.1: at a resource a wrong proof is a failed authentication.
-    let status = if is_proof && at_resource { 401 } else { code.http_status() };
+    let status = match refusal {
+        // RFC 9449 §7.1: at a resource a wrong proof is a failed authentication.
+        _ if is_proof && at_resource => 401,
+        // RFC 8628 §3.5: errors of polls are those of RFC 6749 §5.2, with its status.
+        Refusal::DeviceDenied => 400,
+        _ => code.http_status(),
+    };
     let mut resp = answer(status, code, description);
     let says = format!("error=\"{code}\", error_description=\"{description}\"");
     let algs = || format!("algs=\"{}\"", Alg::ALL.map(Alg::as_str).join(" "));

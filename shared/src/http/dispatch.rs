@@ -165,7 +165,8 @@ where
 /// The sign-in page, which leads back to this one. A form that was sent is lost, and its address shows no page.
 fn sign_in_first(req: &Req) -> String {
     if req.method == Method::GET || req.method == Method::HEAD {
-        let back: String = url::form_urlencoded::byte_serialize(req.uri.path().as_bytes()).collect();
+        let page = req.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let back: String = url::form_urlencoded::byte_serialize(page.as_bytes()).collect();
         format!("/login?redirect={back}")
     } else {
         "/login".to_owned()

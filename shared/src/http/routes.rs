@@ -2,11 +2,14 @@
 
 use super::csrf::Origin;
 use super::types::{Cx, Req, Resp};
-use crate::api::{api_access, apis, clients, sessions, signing_keys, users};
+use crate::api::device as api_device;
+use crate::api::{
+    api_access, apis, authorized_clients, clients, initial_access_tokens, sessions, signing_keys, users,
+};
 use crate::failure::{Failure, Fault};
 use crate::flow::{
-    authorize, discovery, end_session, health, interaction, introspection, jwks, par, revocation, token,
-    userinfo,
+    authorize, device, discovery, end_session, health, interaction, introspection, jwks, par, register,
+    revocation, token, userinfo,
 };
 use crate::login::{account, accounts, setup, sign_in, sign_out, sign_up};
 use crate::ports::Bucket;
@@ -145,8 +148,12 @@ pub static API: Bucket = bucket("api", 100, 1, 300, false);
 pub static BEGIN: Bucket = bucket("begin", 5, 1, 60, true);
 /// Token requests: apps come from one address for many people.
 pub static TOKEN: Bucket = bucket("token", 100, 1, 300, true);
+/// Registering clients.
+pub static REGISTER: Bucket = bucket("register", 5, 60, 10, true);
 /// Signing in.
 pub static SIGN_IN: Bucket = bucket("webauthn-login", 1, 5, 10, true);
+/// Entering the code of a device, and deciding about it.
+pub static DEVICE: Bucket = bucket("device", 1, 3, 20, true);
 /// Making accounts.
 pub static SIGN_UP: Bucket = bucket("signup", 2, 60, 10, true);
 
@@ -223,6 +230,12 @@ const fn oauth(
     Route { cors: Cors::Registered, cache: Cache::NoStore, body_limit: FORM, ..row }
 }
 
+/// What a client does to its own registration.
+const fn own_registration(method: Verb, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
+    let row = oauth(method, "/api/oidc/register/{id}", Auth::Bearer, summary, handler);
+    Route { cors: Cors::None, ..row }
+}
+
 /// A route of the JSON API for admins.
 const fn admin(
     method: Verb,
@@ -288,6 +301,14 @@ pub static ROUTES: &[Route] = &[
     ),
     page("/accounts", "Accounts that are signed in in this browser", h!(accounts::show)),
     form("/accounts", "Goes on as one of them", h!(accounts::submit)),
+    Route { auth: Auth::UserPage, ..page("/device", "Connects a device", h!(device::page::show)) },
+    limited(
+        &DEVICE,
+        Route {
+            auth: Auth::UserPage,
+            ..form("/device", "Takes the code of a device, or the decision", h!(device::page::submit))
+        },
+    ),
     page("/logout", "Asks before signing out", h!(sign_out::show)),
     form("/logout", "Signs out", h!(sign_out::submit)),
     // OAuth and OpenID Connect
@@ -300,6 +321,19 @@ pub static ROUTES: &[Route] = &[
     limited(
         &TOKEN,
         oauth(Verb::Post, "/api/oidc/revoke", Auth::Client, "Revocation endpoint", h!(revocation::post)),
+    ),
+    limited(
+        &BEGIN,
+        Route {
+            cors: Cors::None,
+            ..oauth(
+                Verb::Post,
+                "/api/oidc/device/authorize",
+                Auth::Client,
+                "Device authorization endpoint",
+                h!(device::authorization::post),
+            )
+        },
     ),
     limited(
         &TOKEN,
@@ -337,6 +371,22 @@ pub static ROUTES: &[Route] = &[
         cors: Cors::Any,
         ..form("/api/oidc/end-session", "Logout started by an app", h!(end_session::handle))
     },
+    limited(
+        &REGISTER,
+        Route {
+            cors: Cors::Any,
+            ..oauth(
+                Verb::Post,
+                "/api/oidc/register",
+                Auth::Public,
+                "Client registration endpoint",
+                h!(register::post),
+            )
+        },
+    ),
+    own_registration(Verb::Get, "Shows a client its registration", h!(register::get)),
+    own_registration(Verb::Put, "Replaces the registration of a client", h!(register::put)),
+    own_registration(Verb::Delete, "Removes a client", h!(register::delete)),
     document("/.well-known/openid-configuration", "Provider metadata", h!(discovery::get)),
     document("/.well-known/oauth-authorization-server", "Provider metadata", h!(discovery::get)),
     document("/.well-known/jwks.json", "Keys that tokens are signed with", h!(jwks::get)),
@@ -406,6 +456,99 @@ pub static ROUTES: &[Route] = &[
     json(
         None,
         200,
+        Some("AuthorizedClientPage"),
+        row(
+            Verb::Get,
+            "/api/oidc/users/me/authorized-clients",
+            Auth::User,
+            Shape::Api,
+            "Clients that the signed-in person allowed something",
+            h!(authorized_clients::list_mine),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        Route {
+            origin: Origin::Same,
+            ..row(
+                Verb::Delete,
+                "/api/oidc/users/me/authorized-clients/{clientId}",
+                Auth::User,
+                Shape::Api,
+                "Takes back what a client was allowed, and ends what it holds",
+                h!(authorized_clients::withdraw),
+            )
+        },
+    ),
+    json(
+        None,
+        200,
+        Some("UsableClientPage"),
+        row(
+            Verb::Get,
+            "/api/oidc/users/me/clients",
+            Auth::User,
+            Shape::Api,
+            "Clients that the signed-in person may use",
+            h!(authorized_clients::usable),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("AuthorizedClientPage"),
+        admin(
+            Verb::Get,
+            "/api/oidc/users/{id}/authorized-clients",
+            "Clients that a person allowed something",
+            h!(authorized_clients::list),
+        ),
+    ),
+    // Wrong codes are counted, so that no other site may try any with its visitor's cookie.
+    json(
+        None,
+        200,
+        Some("DeviceInfo"),
+        limited(
+            &DEVICE,
+            Route {
+                origin: Origin::Same,
+                ..row(
+                    Verb::Get,
+                    "/api/oidc/device/info",
+                    Auth::User,
+                    Shape::Api,
+                    "What the device with a code asks for",
+                    h!(api_device::info),
+                )
+            },
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        limited(
+            &DEVICE,
+            Route {
+                origin: Origin::Same,
+                body_limit: JSON,
+                ..row(
+                    Verb::Post,
+                    "/api/oidc/device/verify",
+                    Auth::User,
+                    Shape::Api,
+                    "Allows the device with a code what it asks for",
+                    h!(api_device::verify),
+                )
+            },
+        ),
+    ),
+    json(
+        None,
+        200,
         Some("ClientPage"),
         admin(Verb::Get, "/api/oidc/clients", "Lists clients", h!(clients::list)),
     ),
@@ -442,6 +585,50 @@ pub static ROUTES: &[Route] = &[
             "/api/oidc/clients/{id}/refresh",
             "Fetches the metadata document of a client",
             h!(clients::refresh),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("Client"),
+        admin(
+            Verb::Post,
+            "/api/oidc/clients/{id}/approve",
+            "Lets a client that registered itself be used",
+            h!(clients::approve),
+        ),
+    ),
+    json(
+        None,
+        200,
+        Some("InitialAccessTokenList"),
+        admin(
+            Verb::Get,
+            "/api/oidc/initial-access-tokens",
+            "Lists the tokens that clients register with",
+            h!(initial_access_tokens::list),
+        ),
+    ),
+    json(
+        Some("InitialAccessTokenInput"),
+        201,
+        Some("InitialAccessToken"),
+        admin(
+            Verb::Post,
+            "/api/oidc/initial-access-tokens",
+            "Makes a token that clients register with",
+            h!(initial_access_tokens::create),
+        ),
+    ),
+    json(
+        None,
+        204,
+        None,
+        admin(
+            Verb::Delete,
+            "/api/oidc/initial-access-tokens/{id}",
+            "Removes such a token",
+            h!(initial_access_tokens::delete),
         ),
     ),
     json(

@@ -8,7 +8,8 @@ use crate::keyring::rotation;
 use crate::log;
 use crate::ports::DbError;
 use crate::store::{
-    self, challenge, client, grant, interaction, jti, pushed_request, remote_document, revoked_token, session,
+    self, challenge, client, counter, device_code, grant, initial_access_token, interaction, jti,
+    pushed_request, remote_document, revoked_token, session,
 };
 use proto::time::UnixTime;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// Most rounds of one tick, so that a backlog never holds the store up for long.
 const ROUNDS: usize = 50;
 
-const SWEEPS: [fn(UnixTime) -> Stmt; 10] = [
+const SWEEPS: [fn(UnixTime) -> Stmt; 13] = [
     challenge::sweep,
     interaction::sweep,
     grant::sweep,
@@ -27,6 +28,9 @@ const SWEEPS: [fn(UnixTime) -> Stmt; 10] = [
     remote_document::sweep,
     client::sweep,
     store::logout::sweep,
+    initial_access_token::sweep,
+    device_code::sweep,
+    counter::sweep,
 ];
 
 /// Removes what has expired, a thousand rows a statement, moves the signing keys on, and begins to deliver what is due.

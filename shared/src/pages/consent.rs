@@ -37,16 +37,20 @@ pub struct ConsentApi<'a> {
 }
 
 /// A scope in plain words.
-struct Line {
-    title: &'static str,
-    text: &'static str,
+pub(super) struct Line {
+    pub(super) title: &'static str,
+    pub(super) text: &'static str,
 }
 
 impl ConsentPage<'_> {
-    /// The scopes worth a line; `openid` only says what this page says anyway.
     fn lines(&self) -> Vec<Line> {
-        self.scopes.iter().filter_map(|s| line(self.frame.messages, s)).collect()
+        lines(self.frame.messages, &self.scopes)
     }
+}
+
+/// The scopes worth a line; `openid` only says what such a page says anyway.
+pub(super) fn lines(m: &'static Messages, scopes: &[&str]) -> Vec<Line> {
+    scopes.iter().filter_map(|s| line(m, s)).collect()
 }
 
 fn line(m: &'static Messages, scope: &str) -> Option<Line> {

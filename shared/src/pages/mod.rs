@@ -7,6 +7,7 @@
 mod account;
 mod assets;
 mod consent;
+mod device;
 mod error;
 mod form_post;
 mod messages;
@@ -23,6 +24,7 @@ mod text;
 pub use account::{AccountPage, AddPasskey, PasskeyKind, PasskeyLine};
 pub use assets::Asset;
 pub use consent::{ConsentApi, ConsentPage};
+pub use device::{DeviceCodePage, DeviceDonePage, DevicePage};
 pub use error::{Detail, DetailLabel, ErrorKind, ErrorPage};
 pub use form_post::FormPostPage;
 pub use messages::{ALL as LANGUAGES, Messages, negotiate, preferred};

@@ -29,6 +29,10 @@ pub enum Problem {
     NameInvalid,
     /// The authentication is too old to change passkeys.
     ConfirmFirst,
+    /// No device waits for this code, or it is another person's.
+    UserCodeUnknown,
+    /// Too many wrong codes of devices.
+    UserCodeTooMany,
 }
 
 impl Problem {
@@ -53,6 +57,8 @@ impl Problem {
             Self::EmailInvalid => m.problem_email_invalid(),
             Self::NameInvalid => m.problem_name_invalid(),
             Self::ConfirmFirst => m.problem_confirm_first(),
+            Self::UserCodeUnknown => m.problem_user_code_unknown(),
+            Self::UserCodeTooMany => m.problem_user_code_too_many(),
         }
     }
 }

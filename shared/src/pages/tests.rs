@@ -130,6 +130,21 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         problem: None,
     };
     let confirm = AddPasskey::ConfirmFirst("/login?redirect=/settings/account&reauthenticate=1");
+    let code = DeviceCodePage { frame, user_code: "", account: t.account, problem: None };
+    let device = DevicePage {
+        frame,
+        client: t.client,
+        description: Some(t.description),
+        user_code: t.field,
+        since: UnixTime(1_767_323_045),
+        ip: Some(t.host),
+        place: t.account,
+        software: t.description,
+        account: t.account,
+        scopes: vec!["openid", "profile", "email", "offline_access"],
+        api: None,
+        confirm_first: None,
+    };
     let wrong = WrongAddress { opened: "http://192.168.1.20:1411", configured: "https://id.example.com" };
     let error = ErrorPage { frame, kind: ErrorKind::NotFound, details: vec![], request_id: "01JZ8Q4M3T9W" };
     let details = vec![
@@ -222,6 +237,26 @@ fn pages(frame: Frame<'_>, t: Texts<'_>) -> Vec<(&'static str, String)> {
         ("sign-out", render(&sign_out)),
         ("sign-out-all", render(&SignOutPage { has_others: true, ..sign_out })),
         ("signing-out", render(&signing_out)),
+        ("device-code", render(&code)),
+        (
+            "device-code-problem",
+            render(&DeviceCodePage { problem: Some(Problem::UserCodeUnknown), user_code: t.field, ..code }),
+        ),
+        ("device", render(&device)),
+        (
+            "device-confirm",
+            render(&DevicePage {
+                confirm_first: Some("/login?redirect=%2Fdevice&reauthenticate=1"),
+                description: None,
+                ip: None,
+                place: "",
+                software: "",
+                scopes: vec!["openid"],
+                ..device
+            }),
+        ),
+        ("device-allowed", render(&DeviceDonePage { frame, client: t.client, allowed: true })),
+        ("device-denied", render(&DeviceDonePage { frame, client: t.client, allowed: false })),
         ("signed-out", render(&SignedOutPage { frame, sign_in_url: "/login" })),
         ("error-details", render(&ErrorPage { kind: ErrorKind::Callback, details, ..error.clone() })),
     ];

@@ -18,6 +18,12 @@ pub enum Event {
     ClientAuthorization,
     /// An app was used for the first time, or for more than before.
     NewClientAuthorization,
+    /// A person took back what an app was allowed.
+    ClientAuthorizationRevoked,
+    /// A device was connected again.
+    DeviceCodeAuthorization,
+    /// A device was connected with an app that is new to the person, or may do more than before.
+    NewDeviceCodeAuthorization,
     /// A passkey was added.
     PasskeyAdded,
     /// A passkey's counter went backwards: a copy may be in use.
@@ -28,6 +34,10 @@ pub enum Event {
     TokenRevocation,
     /// Signed out.
     SignOut,
+    /// A client registered itself.
+    ClientRegistered,
+    /// An admin let such a client be used.
+    ClientApproved,
     /// A signing key was made.
     SigningKeyCreated,
     /// A signing key began to sign; the one before it retired.
@@ -45,11 +55,16 @@ impl Event {
             Self::AccountCreated => "ACCOUNT_CREATED",
             Self::ClientAuthorization => "CLIENT_AUTHORIZATION",
             Self::NewClientAuthorization => "NEW_CLIENT_AUTHORIZATION",
+            Self::ClientAuthorizationRevoked => "CLIENT_AUTHORIZATION_REVOKED",
+            Self::DeviceCodeAuthorization => "DEVICE_CODE_AUTHORIZATION",
+            Self::NewDeviceCodeAuthorization => "NEW_DEVICE_CODE_AUTHORIZATION",
             Self::PasskeyAdded => "PASSKEY_ADDED",
             Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
             Self::TokenReuse => "TOKEN_REUSE",
             Self::TokenRevocation => "TOKEN_REVOCATION",
             Self::SignOut => "SIGN_OUT",
+            Self::ClientRegistered => "CLIENT_REGISTERED",
+            Self::ClientApproved => "CLIENT_APPROVED",
             Self::SigningKeyCreated => "SIGNING_KEY_CREATED",
             Self::SigningKeyActivated => "SIGNING_KEY_ACTIVATED",
             Self::SigningKeyRevoked => "SIGNING_KEY_REVOKED",

@@ -175,35 +175,90 @@ impl Client {
         self.bind_editable(stmt, now).one()
     }
 
-    /// Replaces what the client's metadata document says, and nothing that an admin set; the client must exist and be
-    /// known by a document.
+    /// Replaces what the client says about itself, in its metadata document or by registering, and nothing that only an
+    /// admin sets; the client must exist and be of the same kind.
     #[must_use]
-    pub fn update_document(&self, now: UnixTime) -> Stmt {
+    pub fn update_own_words(&self, now: UnixTime) -> Stmt {
         Stmt::new(
             "UPDATE clients SET name = ?2, name_folded = ?3, callback_urls = ?4, logout_callback_urls = ?5, \
-             metadata = ?6, metadata_expires_at = ?7, updated_at = ?8 WHERE id = ?1 AND client_type = 'cimd'",
+             is_public = ?6, pkce_enabled = ?7, requires_pushed_authorization_requests = ?8, metadata = ?9, \
+             metadata_expires_at = ?10, updated_at = ?11 WHERE id = ?1 AND client_type = ?12",
         )
         .bind(&self.id)
         .bind(&self.name)
         .bind(self.name.to_lowercase())
         .bind(list_to_text(&self.callback_urls))
         .bind(list_to_text(&self.logout_callback_urls))
+        .bind(self.is_public)
+        .bind(self.pkce_enabled)
+        .bind(self.requires_pushed_authorization_requests)
         .bind(self.metadata.to_text())
         .bind(self.metadata_expires_at)
         .bind(now)
+        .bind(&self.client_type)
         .one()
     }
 }
 
-/// After how many seconds without use a client known by its document is forgotten.
+/// Sets whether a client can be used: `approved` or `pending`.
+#[must_use]
+pub fn set_approval(id: &str, approval: &'static str) -> Stmt {
+    Stmt::new("UPDATE clients SET approval = ?2 WHERE id = ?1").bind(id).bind(approval).one()
+}
+
+/// Gives a client the token that it manages itself with (RFC 7592 §1.1), by its hash.
+#[must_use]
+pub fn set_registration_token(id: &str, token_hash: &str) -> Stmt {
+    Stmt::new("UPDATE clients SET registration_token_hash = ?2 WHERE id = ?1").bind(id).bind(token_hash).one()
+}
+
+/// Replaces that token, if it is still the one of `token_hash`.
+#[must_use]
+pub fn rotate_registration_token(id: &str, token_hash: &str, next_hash: &str) -> Stmt {
+    Stmt::new(
+        "UPDATE clients SET registration_token_hash = ?3 WHERE id = ?1 AND registration_token_hash = ?2",
+    )
+    .bind(id)
+    .bind(token_hash)
+    .bind(next_hash)
+    .one()
+}
+
+/// A client by its id and the hash of that token.
+#[must_use]
+pub fn by_registration_token(id: &str, token_hash: &str) -> Stmt {
+    Stmt::new(concat!(
+        "SELECT ",
+        client_columns!(),
+        " FROM clients c WHERE c.id = ?1 AND c.registration_token_hash = ?2 AND c.client_type = 'dynamic'"
+    ))
+    .bind(id)
+    .bind(token_hash)
+}
+
+/// How many clients registered themselves.
+#[must_use]
+pub fn count_dynamic() -> Stmt {
+    Stmt::new("SELECT COUNT(*) AS n FROM clients WHERE client_type = 'dynamic'")
+}
+
+/// Removes all secrets of a client.
+#[must_use]
+pub fn delete_secrets(client_id: &str) -> Stmt {
+    Stmt::new("DELETE FROM client_secrets WHERE client_id = ?1").bind(client_id)
+}
+
+/// After how many seconds a client that strangers made and nobody uses is forgotten: known by a document that has been
+/// due for that long, or registered and not approved.
 const FORGOTTEN_S: i64 = 30 * 86_400;
 
-/// Removes some of the clients known by a document that nobody uses any more: anybody can have one made.
+/// Removes some of those: anybody can have one made.
 #[must_use]
 pub fn sweep(now: UnixTime) -> Stmt {
     Stmt::new(
-        "DELETE FROM clients WHERE id IN (SELECT c.id FROM clients c WHERE c.client_type = 'cimd' \
-         AND c.metadata_expires_at <= ?1 AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
+        "DELETE FROM clients WHERE id IN (SELECT c.id FROM clients c \
+         WHERE ((c.client_type = 'cimd' AND c.metadata_expires_at <= ?1) \
+         OR (c.client_type = 'dynamic' AND c.approval <> 'approved' AND c.created_at <= ?1)) AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
          AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT 1000) RETURNING id",
     )
     .bind(now.plus(-FORGOTTEN_S))

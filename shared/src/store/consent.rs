@@ -40,6 +40,26 @@ pub fn read(rows: &Rows) -> Result<Option<Consent>, DbError> {
         .transpose()
 }
 
+/// A stored list of scopes as one text, with the permissions of APIs by their keys.
+///
+/// # Errors
+/// [`DbError::Inconsistent`].
+pub fn scope_text(stored: &str) -> Result<String, DbError> {
+    let all = list_from_text("consents", stored)?;
+    let keys: Vec<&str> =
+        all.iter().filter_map(|key| key.rsplit('\u{1f}').next()).filter(|key| !key.is_empty()).collect();
+    Ok(keys.join(" "))
+}
+
+/// Takes a consent back; it must be there.
+#[must_use]
+pub fn delete(user_id: &str, client_id: &str) -> Stmt {
+    Stmt::new("DELETE FROM consents WHERE user_id = ?1 AND client_id = ?2")
+        .bind(user_id)
+        .bind(client_id)
+        .one()
+}
+
 /// Stores a consent: what is given now, merged by the caller with what was given before.
 #[must_use]
 pub fn put(user_id: &str, client_id: &str, consent: &Consent, now: UnixTime) -> Stmt {

@@ -380,6 +380,8 @@ pub enum By<'a> {
     CodeHash(&'a str),
     /// SHA-256 of a refresh token.
     RefreshHash(&'a str),
+    /// SHA-256 of a device code.
+    DeviceCodeHash(&'a str),
     /// Grant id, from an access token.
     Id(&'a str),
 }
@@ -396,6 +398,12 @@ macro_rules! by {
             By::RefreshHash(hash) => Stmt::new(concat!(
                 $before,
                 " WHERE g.id = (SELECT grant_id FROM refresh_tokens WHERE token_hash = ?1)",
+                $after
+            ))
+            .bind(hash),
+            By::DeviceCodeHash(hash) => Stmt::new(concat!(
+                $before,
+                " WHERE g.id = (SELECT grant_id FROM device_codes WHERE device_code_hash = ?1)",
                 $after
             ))
             .bind(hash),

@@ -3,11 +3,15 @@
 
 pub mod api;
 pub mod audit;
+pub mod authorized_client;
 pub mod challenge;
 pub mod client;
 pub mod consent;
+pub mod counter;
+pub mod device_code;
 pub mod federated_identity;
 pub mod grant;
+pub mod initial_access_token;
 pub mod instance;
 pub mod interaction;
 pub mod jti;

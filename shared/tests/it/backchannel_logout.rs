@@ -309,7 +309,8 @@ impl Db for Failing {
 #[tokio::test]
 async fn a_store_that_fails_half_way_loses_no_notice() {
     // what fails, the status of the sign-out, who is signed in then, tokens sent, what the outbox holds
-    let table: [(&str, u16, bool, usize, &[[&str; 4]]); 3] = [
+    type Line<'a> = (&'a str, u16, bool, usize, &'a [[&'a str; 4]]);
+    let table: [Line<'_>; 3] = [
         ("INSERT INTO logout_deliveries", 500, true, 0, &[]),
         ("SET attempts = attempts + 1", 200, false, 0, &[["pending", "0", "0", "-"]]),
         ("SET state = ?3", 200, false, 1, &[["pending", "1", "60", "-"]]),

@@ -21,7 +21,10 @@ async fn each_route_counts_in_its_bucket() {
             ("POST", "/api/oidc/token" | "/api/oidc/revoke" | "/api/oidc/introspect" | "/api/oidc/par") => {
                 "token"
             }
-            (_, "/authorize") | ("GET", "/setup" | "/signup" | "/login" | "/interaction") => "begin",
+            ("POST", "/api/oidc/register") => "register",
+            ("POST", "/device") | (_, "/api/oidc/device/info" | "/api/oidc/device/verify") => "device",
+            (_, "/authorize" | "/api/oidc/device/authorize")
+            | ("GET", "/setup" | "/signup" | "/login" | "/interaction") => "begin",
             (_, "/healthz") => {
                 assert_eq!(w.limit.take_checks(), []);
                 continue;
@@ -53,7 +56,7 @@ async fn s45_addresses_are_counted_folded() {
 async fn a_refusal_says_when_to_come_back() {
     let w = World::new().await;
     let ada = Person::setup(&w).await;
-    for bucket in ["api", "begin", "token", "signup", "webauthn-login"] {
+    for bucket in ["api", "begin", "device", "token", "register", "signup", "webauthn-login"] {
         w.limit.set(bucket, Ok(Verdict::Refused { retry_after_s: 37 }));
     }
     for route in ROUTES.iter().filter(|r| r.path != "/healthz") {
@@ -75,7 +78,7 @@ async fn a_refusal_says_when_to_come_back() {
 async fn s45_a_broken_limiter_closes_the_sign_in_routes_alone() {
     let w = World::new().await;
     let ada = Person::setup(&w).await;
-    for bucket in ["api", "begin", "token", "signup", "webauthn-login"] {
+    for bucket in ["api", "begin", "device", "token", "signup", "webauthn-login"] {
         w.limit.set(bucket, Err(LimitError("broken".to_owned())));
     }
     assert_eq!(ada.browser.get("/api/users/me").await.status(), 200);

@@ -18,6 +18,7 @@ async fn the_discovery_document() {
         "pushed_authorization_request_endpoint": "http://latchkey.internal:1411/api/oidc/par",
         "require_pushed_authorization_requests": false,
         "end_session_endpoint": "https://id.example.com/api/oidc/end-session",
+        "device_authorization_endpoint": "https://id.example.com/api/oidc/device/authorize",
         "introspection_endpoint": "http://latchkey.internal:1411/api/oidc/introspect",
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt", "Bearer"],
@@ -46,7 +47,8 @@ async fn the_discovery_document() {
         "response_modes_supported": [
             "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt",
         ],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported":
+            ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
         "acr_values_supported": ["phr", "phrh"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],

@@ -75,6 +75,22 @@ async fn a_request_with_a_warm_keyring_is_two_batches_at_most() {
     assert_eq!((n, answer.status().as_u16()), (2, 200), "POST introspect");
     let (n, answer) = batches(&w, app.call(&w, "/api/oidc/revoke", &asked)).await;
     assert_eq!((n, answer.status().as_u16()), (2, 200), "POST revoke, access token");
+    let (n, answer) = batches(&w, app.call(&w, "/api/oidc/device/authorize", &[("scope", "openid")])).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 200), "POST device/authorize");
+    let begun = json_of(&answer);
+    let (code, device) = (begun["user_code"].as_str().unwrap(), begun["device_code"].as_str().unwrap());
+    let poll = [("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), ("device_code", device)];
+    let (n, answer) = batches(&w, app.token(&w, &poll)).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 400), "POST token, device not decided");
+    // the session, the code with the counts, and what comes of it
+    let (n, answer) = batches(&w, bob.browser.post_form("/device", &[("user_code", code)])).await;
+    assert_eq!((n, answer.status().as_u16()), (3, 303), "POST /device, code");
+    let (n, page) = batches(&w, bob.browser.get(location(&answer))).await;
+    assert_eq!((n, step(&page)), (2, "device".into()), "GET /device");
+    let (n, answer) = batches(&w, bob.press(&page, "allow")).await;
+    assert_eq!((n, answer.status().as_u16()), (3, 303), "POST /device, allow");
+    let (n, answer) = batches(&w, app.token(&w, &poll)).await;
+    assert_eq!((n, answer.status().as_u16()), (2, 200), "POST token, device");
     let hint = format!("/api/oidc/end-session?id_token_hint={}", tokens["id_token"].as_str().unwrap());
     let (n, answer) = batches(&w, bob.browser.get(&hint)).await;
     assert_eq!((n, answer.status().as_u16()), (2, 303), "GET end-session");

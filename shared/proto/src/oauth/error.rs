@@ -53,6 +53,12 @@ pub enum ErrorCode {
     InvalidRequestObject,
     /// The `resource` is unknown or malformed (RFC 8707 §2).
     InvalidTarget,
+    /// A redirect URI cannot be registered (RFC 7591 §3.2.2).
+    InvalidRedirectUri,
+    /// A member of the client metadata cannot be registered (RFC 7591 §3.2.2).
+    InvalidClientMetadata,
+    /// A software statement of nobody whom we trust (RFC 7591 §3.2.2).
+    UnapprovedSoftwareStatement,
     /// The person has not decided yet (RFC 8628 §3.5).
     AuthorizationPending,
     /// The device polls too often (RFC 8628 §3.5).
@@ -69,7 +75,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -94,6 +100,9 @@ impl ErrorCode {
         Self::InvalidRequestUri,
         Self::InvalidRequestObject,
         Self::InvalidTarget,
+        Self::InvalidRedirectUri,
+        Self::InvalidClientMetadata,
+        Self::UnapprovedSoftwareStatement,
         Self::AuthorizationPending,
         Self::SlowDown,
         Self::ExpiredToken,
@@ -130,6 +139,9 @@ impl ErrorCode {
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",

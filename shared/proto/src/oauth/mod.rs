@@ -11,9 +11,11 @@ pub mod prompt;
 pub mod request_object;
 pub mod response_mode;
 pub mod scope;
+pub mod user_code;
 
 pub use client_auth::ClientCredentials;
 pub use client_metadata::ClientMetadata;
 pub use error::ErrorCode;
 pub use response_mode::ResponseMode;
 pub use scope::Scope;
+pub use user_code::UserCode;

@@ -25,6 +25,8 @@ pub struct Discovery {
     pub require_pushed_authorization_requests: bool,
     /// Where browsers are sent to sign out (OpenID Connect RP-Initiated Logout §2.1).
     pub end_session_endpoint: String,
+    /// Where devices begin (RFC 8628 §4).
+    pub device_authorization_endpoint: String,
     /// Where clients ask about tokens (RFC 7662).
     pub introspection_endpoint: String,
     /// With a secret, or with an access token: public clients may not ask.
@@ -121,6 +123,7 @@ impl Discovery {
             pushed_authorization_request_endpoint: format!("{internal}/api/oidc/par"),
             require_pushed_authorization_requests: false,
             end_session_endpoint: format!("{issuer}/api/oidc/end-session"),
+            device_authorization_endpoint: format!("{issuer}/api/oidc/device/authorize"),
             introspection_endpoint: format!("{internal}/api/oidc/introspect"),
             introspection_endpoint_auth_methods_supported: vec![
                 "client_secret_basic",
@@ -142,7 +145,11 @@ impl Discovery {
             claims_supported: claims::SUPPORTED.to_vec(),
             response_types_supported: vec!["code"],
             response_modes_supported: ResponseMode::NAMES.map(|(name, _)| name).to_vec(),
-            grant_types_supported: vec!["authorization_code", "refresh_token"],
+            grant_types_supported: vec![
+                "authorization_code",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             acr_values_supported: Acr::OFFERED.map(Acr::as_str).to_vec(),
             subject_types_supported: subject::TYPES.to_vec(),
             id_token_signing_alg_values_supported: algs.to_vec(),
@@ -188,6 +195,7 @@ mod tests {
                 "pushed_authorization_request_endpoint": "http://id:1411/api/oidc/par",
                 "require_pushed_authorization_requests": false,
                 "end_session_endpoint": "https://id.example/api/oidc/end-session",
+                "device_authorization_endpoint": "https://id.example/api/oidc/device/authorize",
                 "introspection_endpoint": "http://id:1411/api/oidc/introspect",
                 "introspection_endpoint_auth_methods_supported":
                     ["client_secret_basic", "client_secret_post", "private_key_jwt", "Bearer"],
@@ -211,7 +219,8 @@ mod tests {
                 "response_modes_supported": [
                     "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"
                 ],
-                "grant_types_supported": ["authorization_code", "refresh_token"],
+                "grant_types_supported":
+                    ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
                 "acr_values_supported": ["phr", "phrh"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],

@@ -42,7 +42,7 @@ pub async fn new_client(
 ///
 /// # Errors
 /// Validation, or a fault.
-pub(super) async fn check_algorithms(host: &Host, now: UnixTime, client: &Client) -> Result<(), Failure> {
+pub(crate) async fn check_algorithms(host: &Host, now: UnixTime, client: &Client) -> Result<(), Failure> {
     let asked: Vec<_> = client
         .metadata
         .signed_response_algs()

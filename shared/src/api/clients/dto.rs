@@ -240,7 +240,7 @@ pub(in crate::api) struct ClientMetaDto {
 impl ClientMetaDto {
     /// Shows a client.
     #[must_use]
-    pub(super) fn new(c: &Client) -> Self {
+    pub(in crate::api) fn new(c: &Client) -> Self {
         Self {
             id: c.id.clone(),
             name: c.name.clone(),
@@ -266,6 +266,9 @@ pub(in crate::api) struct ClientDto {
     #[serde(rename = "logoutCallbackURLs")]
     logout_callback_urls: Vec<String>,
     is_public: bool,
+    /// Whether an admin has yet to approve it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_pending: bool,
     pkce_enabled: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pkce_supported: bool,
@@ -294,6 +297,7 @@ impl ClientDto {
             callback_urls: c.callback_urls.clone(),
             logout_callback_urls: c.logout_callback_urls.clone(),
             is_public: c.is_public,
+            is_pending: c.is_pending,
             pkce_enabled: c.pkce_enabled,
             pkce_supported: c.pkce_supported,
             requires_pushed_authorization_requests: c.requires_pushed_authorization_requests,

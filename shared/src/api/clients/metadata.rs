@@ -35,10 +35,18 @@ const MOST_IDENTITIES: usize = 50;
 
 /// Checks the metadata of a client. `code` of an error is the member that breaks a rule.
 pub(crate) fn check(errors: &mut Vec<FieldError>, client: &Client) {
+    let rules = broken_rules(client);
+    errors.extend(rules.into_iter().map(|(member, rule)| FieldError::new("metadata", member, rule)));
+    subject_type::check(errors, &client.metadata, &client.callback_urls);
+    logout_uris::check(errors, &client.metadata, &client.callback_urls);
+}
+
+/// The rules that the metadata of a client breaks: member, and the rest of a sentence about the metadata. What it
+/// says about subjects is not looked at here.
+pub(crate) fn broken_rules(client: &Client) -> Vec<(&'static str, &'static str)> {
     let metadata = &client.metadata;
-    let mut broken = |member: &'static str, rule: &'static str| {
-        errors.push(FieldError::new("metadata", member, rule));
-    };
+    let mut rules = Vec::new();
+    let mut broken = |member: &'static str, rule: &'static str| rules.push((member, rule));
     if let Some(rule) = metadata.jwks.as_ref().and_then(key_set_rule) {
         broken("jwks", rule);
     }
@@ -112,8 +120,7 @@ pub(crate) fn check(errors: &mut Vec<FieldError>, client: &Client) {
     if metadata.to_text().len() > LARGEST {
         broken("too_large", "is too large");
     }
-    subject_type::check(errors, metadata, &client.callback_urls);
-    logout_uris::check(errors, metadata, &client.callback_urls);
+    rules
 }
 
 /// What is wrong with a client's own key set.
@@ -275,7 +282,7 @@ mod tests {
             (FederatedIdentity { subject: "x".repeat(2001), ..identity("https://ci.example", "") }, false),
         ] {
             let mut errors = Vec::new();
-            check_identities(&mut errors, &[identity.clone()]);
+            check_identities(&mut errors, std::slice::from_ref(&identity));
             assert_eq!(errors.is_empty(), fine, "{identity:?}");
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod metadata;
 mod secrets;
 mod subject_type;
 
+pub(crate) use create::check_algorithms;
 pub use create::new_client;
 pub use dto::{ClientInput, SecretInput};
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::failure::Failure;
 use crate::flow::cimd;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::ports::{DbError, PrivateAddresses};
+use crate::store::audit::{self, Event};
 use crate::store::client::{self, Client, ClientSecret, Order};
 use crate::store::{load, origin, save};
 use ::http::StatusCode;
@@ -130,6 +132,28 @@ pub async fn refresh(cx: Cx, req: Req) -> Result<Resp, Failure> {
         ApiError::Validation(vec![FieldError::new("id", "client_metadata_document", reason)])
     })?;
     Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
+}
+
+/// `POST /api/oidc/clients/{id}/approve`: lets a client that registered itself be used.
+///
+/// # Errors
+/// 404, or a fault.
+pub async fn approve(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let (client, secrets) = find(&cx, &json::id(&req, "id")).await?;
+    let by = cx.who.as_ref().map(|who| who.user.id.as_str());
+    let data = serde_json::json!({ "clientName": client.name });
+    let stmts = vec![
+        client::set_approval(&client.id, "approved"),
+        audit::record(Event::ClientApproved, by, Some(&client.id), &data, &cx, &req)?,
+    ];
+    save(&*cx.host.db, stmts).await.map_err(|e| Failure::or_if_lost(e, NOT_FOUND))?;
+    let client = Client { is_pending: false, ..client };
+    Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
+}
+
+/// Checks what a client says about the identifiers it wants.
+pub(crate) fn check_subject_type(errors: &mut Vec<FieldError>, client: &Client) {
+    subject_type::check(errors, &client.metadata, &client.callback_urls);
 }
 
 /// `DELETE /api/oidc/clients/{id}`: the client, its secrets, consents and tokens.

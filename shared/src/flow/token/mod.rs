@@ -1,12 +1,13 @@
 //! `POST /api/oidc/token` (RFC 6749 §3.2).
 
 mod authorization_code;
+mod device_code;
 mod issue;
 mod refresh_token;
 
 use super::{body, client};
 use crate::db::Rows;
-use crate::decide::{claims, code};
+use crate::decide::{claims, code, device};
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp};
 use crate::refusal::Refusal;
@@ -28,6 +29,7 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
     match params.get("grant_type") {
         Some("authorization_code") => authorization_code::exchange(&cx, &req, &params, &credentials).await,
         Some("refresh_token") => refresh_token::exchange(&cx, &req, &params, &credentials).await,
+        Some(device::GRANT_TYPE) => device_code::exchange(&cx, &req, &params, &credentials).await,
         Some(_) => Err(Refusal::GrantTypeUnsupported.into()),
         None => Err(Refusal::GrantTypeMissing.into()),
     }

@@ -9,7 +9,7 @@ pub use access::{
     drop_access_of_last, end_lost_access, end_with_permission, give_access, give_permission,
     permissions_of_client_apis, revoke_all,
 };
-pub use reach::{reach, reach_of_interaction, read_reach};
+pub use reach::{reach, reach_of_device, reach_of_interaction, read_reach};
 
 use crate::db::{Row, Rows, Stmt};
 use crate::ports::DbError;

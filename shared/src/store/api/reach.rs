@@ -45,7 +45,16 @@ pub fn reach_of_interaction(interaction_id: &str) -> Stmt {
         .bind("")
 }
 
-/// Reads the rows of [`reach`] and [`reach_of_interaction`].
+/// What the client that a device waits for reaches in the person's name.
+#[must_use]
+pub fn reach_of_device(user_code_hash: &str) -> Stmt {
+    Stmt::new(reach_sql!("(SELECT d.client_id FROM device_codes d WHERE d.user_code_hash = ?1)"))
+        .bind(user_code_hash)
+        .bind(SubjectType::User.as_str())
+        .bind("")
+}
+
+/// Reads the rows of [`reach`], [`reach_of_interaction`] and [`reach_of_device`].
 ///
 /// # Errors
 /// [`DbError::Inconsistent`].
