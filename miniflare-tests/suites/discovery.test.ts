@@ -20,7 +20,7 @@ test('discovery says exactly what is served', async () => {
     introspection_endpoint: `${op.url}/api/oidc/introspect`,
     revocation_endpoint: `${op.url}/api/oidc/revoke`,
     jwks_uri: `${op.url}/.well-known/jwks.json`,
-    grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code', 'client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
     scopes_supported: ['openid', 'profile', 'email', 'groups', 'offline_access'],
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'],

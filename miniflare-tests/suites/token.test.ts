@@ -213,7 +213,7 @@ test('s05 duplicated token parameters are refused and the code stays whole', asy
 })
 
 test('grant types that are not served are unsupported', async () => {
-  for (const grant_type of ['password', 'client_credentials', 'implicit', 'AUTHORIZATION_CODE']) {
+  for (const grant_type of ['password', 'implicit', 'AUTHORIZATION_CODE']) {
     assertOAuthError(await token(op, client, { grant_type, username: 'ada', password: 'x' }), 400, 'unsupported_grant_type')
   }
   assertOAuthError(await token(op, client, {}), 400, 'invalid_request')

@@ -159,6 +159,8 @@ pub enum Refusal {
     GrantTypeUnsupported,
     /// The grant is not among those that the client registered (RFC 7591 §2 `grant_types`).
     GrantTypeNotRegistered,
+    /// A public client asks for a grant that only clients with credentials may use (RFC 6749 §4.4.2, RFC 8693 §2.1).
+    GrantTypeNotForPublic,
     /// `code` or `refresh_token` is missing.
     GrantMissing,
     /// There is no such code.
@@ -231,6 +233,23 @@ pub enum Refusal {
     CodeOfOtherKey,
     /// The refresh token is bound to another key (RFC 9449 §5).
     RefreshTokenOfOtherKey,
+    // token exchange (RFC 8693)
+    /// A parameter is missing, or two are sent of which one is allowed.
+    ExchangeMalformed,
+    /// A `…_token_type` is not served.
+    ExchangeTypeUnsupported,
+    /// The `subject_token` is not ours, has expired, was revoked, or names no person.
+    SubjectTokenInvalid,
+    /// The `subject_token` was issued for somebody else.
+    SubjectTokenOfOther,
+    /// The `actor_token` is not ours, not the client's, has expired or was revoked.
+    ActorTokenInvalid,
+    /// The token was handed on too often.
+    ActorChainTooLong,
+    /// The client may not exchange tokens for this target: none is allowed unless an admin listed it.
+    ExchangeTargetNotAllowed,
+    /// More scope is asked for than the `subject_token` has.
+    ScopeExceedsSubject,
 
     // protected resource
     /// No access token in the request (RFC 6750 §3: no error code is given).
@@ -418,6 +437,9 @@ impl Refusal {
             Self::GrantTypeNotRegistered => {
                 (E::UnauthorizedClient, "The client is not registered for this grant type.")
             }
+            Self::GrantTypeNotForPublic => {
+                (E::UnauthorizedClient, "Public clients may not use this grant type.")
+            }
             Self::GrantTypeUnsupported => (E::UnsupportedGrantType, "The grant type is not supported."),
             Self::GrantMissing => (E::InvalidRequest, "The 'code' or 'refresh_token' parameter is missing."),
             Self::CodeUnknown | Self::CodeOfOtherClient | Self::CodeExpired | Self::CodeAlreadyUsed => {
@@ -469,6 +491,29 @@ impl Refusal {
             }
             Self::TokenBound => (E::InvalidToken, "The access token is bound to a DPoP key."),
             Self::TokenOfOtherKey => (E::InvalidToken, "The access token is bound to another DPoP key."),
+            Self::ExchangeMalformed => (
+                E::InvalidRequest,
+                "A token exchange has a 'subject_token', its type, and at most one of 'audience' and 'resource'.",
+            ),
+            Self::ExchangeTypeUnsupported => (
+                E::InvalidRequest,
+                "Access tokens are given for access tokens and ID tokens; other token types are not supported.",
+            ),
+            Self::SubjectTokenInvalid | Self::SubjectTokenOfOther => (
+                E::InvalidRequest,
+                "The 'subject_token' is invalid, expired, was revoked, or is not for this client.",
+            ),
+            Self::ActorTokenInvalid => (
+                E::InvalidRequest,
+                "The 'actor_token' is invalid, expired, was revoked, or is not this client's.",
+            ),
+            Self::ActorChainTooLong => (E::InvalidRequest, "The token has been handed on too often."),
+            Self::ExchangeTargetNotAllowed => {
+                (E::InvalidTarget, "The client may not exchange tokens for this target.")
+            }
+            Self::ScopeExceedsSubject => {
+                (E::InvalidScope, "The requested scope exceeds that of the 'subject_token'.")
+            }
             Self::TokenMissing => (E::InvalidToken, "An access token is required."),
             Self::TokenSentTwice => (E::InvalidRequest, "The access token is sent in more than one way."),
             Self::TokenInvalid => (E::InvalidToken, "The access token is invalid, expired or was revoked."),

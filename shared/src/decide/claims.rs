@@ -65,6 +65,12 @@ pub fn requested(grant: &Grant) -> Result<ClaimsRequest, DbError> {
         .map_err(|_| DbError::Inconsistent { table: "grants", what: "claims do not parse".into() })
 }
 
+/// `sub` of a client that acts for itself. Ids of people are UUIDs, so it is nobody's.
+#[must_use]
+pub fn client_subject(client_id: &str) -> String {
+    format!("client-{client_id}")
+}
+
 /// `jti` of an access token. It names the grant, so that revoking the grant ends the token here.
 #[must_use]
 pub fn access_token_id(grant_id: &str, random: &str) -> String {

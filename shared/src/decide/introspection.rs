@@ -155,6 +155,7 @@ mod tests {
             issued_at: UnixTime(100),
             expires_at: UnixTime(400),
             jkt: None,
+            actor: None,
         }
     }
 

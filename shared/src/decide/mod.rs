@@ -17,3 +17,4 @@ pub mod registration;
 pub mod request_source;
 pub mod resource;
 pub mod session;
+pub mod token_exchange;

@@ -32,6 +32,8 @@ pub enum Event {
     TokenReuse,
     /// An app gave back what it held.
     TokenRevocation,
+    /// A token was exchanged for one that another party may act with.
+    TokenExchange,
     /// Signed out.
     SignOut,
     /// A client registered itself.
@@ -62,6 +64,7 @@ impl Event {
             Self::PasskeyCloneSuspected => "PASSKEY_CLONE_SUSPECTED",
             Self::TokenReuse => "TOKEN_REUSE",
             Self::TokenRevocation => "TOKEN_REVOCATION",
+            Self::TokenExchange => "TOKEN_EXCHANGE",
             Self::SignOut => "SIGN_OUT",
             Self::ClientRegistered => "CLIENT_REGISTERED",
             Self::ClientApproved => "CLIENT_APPROVED",

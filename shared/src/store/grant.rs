@@ -384,6 +384,8 @@ pub enum By<'a> {
     DeviceCodeHash(&'a str),
     /// Grant id, from an access token.
     Id(&'a str),
+    /// Session and client, from an ID token: their newest grant that lives.
+    Session(&'a str, &'a str),
 }
 
 macro_rules! by {
@@ -408,6 +410,14 @@ macro_rules! by {
             ))
             .bind(hash),
             By::Id(id) => Stmt::new(concat!($before, " WHERE g.id = ?1", $after)).bind(id),
+            By::Session(session_id, client_id) => Stmt::new(concat!(
+                $before,
+                " WHERE g.id = (SELECT n.id FROM grants n WHERE n.session_id = ?1 AND n.client_id = ?2 \
+                 AND n.revoked_at IS NULL AND n.kind <> 'token_exchange' ORDER BY n.created_at DESC, n.id LIMIT 1)",
+                $after
+            ))
+            .bind(session_id)
+            .bind(client_id),
         }
     };
 }
@@ -448,6 +458,23 @@ pub fn groups(by: By<'_>) -> Stmt {
          LEFT JOIN client_allowed_groups a ON a.group_id = ug.id AND a.client_id = g.client_id",
         " ORDER BY ug.name"
     )
+}
+
+/// Ids of the clients that let the grant's person in as a member of an allowed group.
+#[must_use]
+pub fn memberships(by: By<'_>) -> Stmt {
+    by!(
+        by,
+        "SELECT DISTINCT a.client_id FROM client_allowed_groups a \
+         JOIN user_group_members m ON m.group_id = a.group_id JOIN grants g ON g.user_id = m.user_id",
+        ""
+    )
+}
+
+/// Locks a grant that must not have been revoked until the batch is done.
+#[must_use]
+pub fn still_live(id: &str) -> Stmt {
+    Stmt::new("UPDATE grants SET expires_at = expires_at WHERE id = ?1 AND revoked_at IS NULL").bind(id).one()
 }
 
 /// Custom claims of the person and of their groups, with which are their `own`.

@@ -414,7 +414,7 @@ async fn s62_no_implicit_no_password_no_tokens_in_addresses() {
         let params = response_params(&answer, CALLBACK);
         assert_eq!(params["error"], "unsupported_response_type", "{kind}");
     }
-    for grant in ["password", "client_credentials", "implicit", "AUTHORIZATION_CODE"] {
+    for grant in ["password", "implicit", "AUTHORIZATION_CODE"] {
         let pairs = [("grant_type", grant), ("username", "ada"), ("password", "x"), ("scope", "openid")];
         assert_eq!(error(&app.token(&w, &pairs).await), (400, "unsupported_grant_type".into()), "{grant}");
     }

@@ -47,8 +47,10 @@ async fn the_discovery_document() {
         "response_modes_supported": [
             "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt",
         ],
-        "grant_types_supported":
-            ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+            "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "acr_values_supported": ["phr", "phrh"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],

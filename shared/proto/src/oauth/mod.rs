@@ -11,6 +11,7 @@ pub mod prompt;
 pub mod request_object;
 pub mod response_mode;
 pub mod scope;
+pub mod token_exchange;
 pub mod user_code;
 
 pub use client_auth::ClientCredentials;

@@ -28,6 +28,8 @@ pub struct AccessToken {
     pub expires_at: UnixTime,
     /// `cnf.jkt`: thumbprint of the key whose holder alone may use it (RFC 9449 §6.1).
     pub jkt: Option<String>,
+    /// `act`: who acts in the subject's name (RFC 8693 §4.1).
+    pub actor: Option<Value>,
 }
 
 /// A claim that access tokens have is missing or malformed.
@@ -53,6 +55,9 @@ impl AccessToken {
         }
         if let Some(acr) = &self.acr {
             put("acr", json!(acr));
+        }
+        if let Some(actor) = &self.actor {
+            put("act", actor.clone());
         }
         if !self.scope.is_empty() {
             put("scope", json!(self.scope.to_string()));
@@ -83,6 +88,7 @@ impl AccessToken {
             issued_at: instant("iat")?,
             expires_at: instant("exp")?,
             jkt: confirmation(claims.get("cnf"))?,
+            actor: claims.get("act").cloned(),
         })
     }
 }
@@ -111,6 +117,7 @@ mod tests {
             issued_at: UnixTime(1000),
             expires_at: UnixTime(4600),
             jkt: None,
+            actor: None,
         }
     }
 
@@ -152,6 +159,9 @@ mod tests {
             claims.insert("cnf".into(), cnf);
             assert_eq!(read(&claims), Err(NotAnAccessToken));
         }
+        let acting = AccessToken { actor: Some(json!({ "sub": "client-b" })), ..token("") };
+        assert_eq!(acting.claims("i")["act"], json!({ "sub": "client-b" }));
+        assert_eq!(read(&acting.claims("i")), Ok(acting));
         for name in ["sub", "client_id", "jti", "iat", "exp"] {
             let mut claims = token("openid").claims("i");
             claims.remove(name);

@@ -4,7 +4,7 @@ use super::{Acr, claims, subject};
 use crate::jose::Alg;
 use crate::oauth::prompt::Prompt;
 use crate::oauth::response_mode::ResponseMode;
-use crate::oauth::scope;
+use crate::oauth::{scope, token_exchange};
 use serde::Serialize;
 
 /// The body of `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`. It promises
@@ -149,6 +149,8 @@ impl Discovery {
                 "authorization_code",
                 "refresh_token",
                 "urn:ietf:params:oauth:grant-type:device_code",
+                "client_credentials",
+                token_exchange::GRANT_TYPE,
             ],
             acr_values_supported: Acr::OFFERED.map(Acr::as_str).to_vec(),
             subject_types_supported: subject::TYPES.to_vec(),
@@ -219,8 +221,10 @@ mod tests {
                 "response_modes_supported": [
                     "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"
                 ],
-                "grant_types_supported":
-                    ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+                "grant_types_supported": [
+                    "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+                    "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"
+                ],
                 "acr_values_supported": ["phr", "phrh"],
                 "subject_types_supported": ["public", "pairwise"],
                 "id_token_signing_alg_values_supported": ["RS256", "EdDSA"],

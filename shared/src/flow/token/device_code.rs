@@ -60,8 +60,15 @@ pub(super) async fn exchange(
     let scope = Scope::parse(&grant.scope).map_err(|_| Fault::Bug("a stored scope does not parse"))?;
     resource::same_resource(grant.resource.as_deref(), params.get("resource"))?;
     resource::still_granted(&scope, grant.resource.as_deref(), &api::read_reach(&reach)?)?;
-    let basis =
-        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Repeated, jkt };
+    let basis = Basis {
+        client: &client,
+        grant: &grant,
+        scope: &scope,
+        person: Some(&person),
+        most_s: None,
+        nonce: Nonce::Repeated,
+        jkt,
+    };
     let tokens = issue::tokens(cx, &basis).await?;
     let until = cx.now.plus(client.longest_lifetime_s());
     let mut stmts = vec![device_code::redeem(&hash, cx.now), grant::extend(&grant.id, until)];

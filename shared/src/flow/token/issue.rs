@@ -1,7 +1,7 @@
 //! Making the tokens of a token response (RFC 6749 §5.1, RFC 9068, OpenID Connect Core §3.1.3.3).
 
 use crate::decide::{claims, resource};
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Resp, respond};
 use crate::keyring;
 use crate::keyring::rotation::ID_TOKEN_LIFETIME_S;
@@ -11,6 +11,7 @@ use crate::subject;
 use http::{HeaderValue, StatusCode, header};
 use proto::jose::jwt::TokenType;
 use proto::oauth::scope::Scope;
+use proto::oauth::token_exchange;
 use proto::oidc::access_token::AccessToken;
 use proto::oidc::acr;
 use proto::oidc::claims::{Listener, Person, told};
@@ -25,8 +26,10 @@ pub(super) struct Basis<'a> {
     pub grant: &'a Grant,
     /// Scope of this access token.
     pub scope: &'a Scope,
-    /// The person.
-    pub person: &'a Person,
+    /// The person; `None` where a client acts for itself, and where only an access token is wanted.
+    pub person: Option<&'a Person>,
+    /// The longest that the access token may live, in seconds; the client's own limit holds too.
+    pub most_s: Option<i64>,
     /// Whether the ID token repeats the request's `nonce`: the first one does, refreshed ones do not.
     pub nonce: Nonce,
     /// Thumbprint of the key that the access token is bound to, from `flow::dpop::proof`.
@@ -54,6 +57,8 @@ pub(super) struct Tokens {
 #[derive(Serialize)]
 struct Body<'a> {
     access_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'a str>,
     token_type: &'static str,
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,8 +74,12 @@ struct Body<'a> {
 /// A fault if keys or randomness fail.
 pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure> {
     let key = keyring::active(&cx.host, cx.now).await?;
-    let subject = subject::of(&cx.host, basis.client, &basis.person.id).await?;
-    let expires_in = basis.client.access_token_lifetime_s();
+    let subject = match &basis.grant.user_id {
+        Some(user_id) => subject::of(&cx.host, basis.client, user_id).await?,
+        None => claims::client_subject(&basis.client.id),
+    };
+    let expires_in = basis.client.access_token_lifetime_s().min(basis.most_s.unwrap_or(i64::MAX));
+    let actor = basis.grant.actor.as_deref().map(serde_json::from_str).transpose();
     let access = AccessToken {
         subject: subject.clone(),
         client_id: basis.client.id.clone(),
@@ -81,16 +90,17 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             basis.scope,
         ),
         scope: basis.scope.clone(),
-        auth_time: Some(basis.grant.auth_time),
+        auth_time: basis.grant.user_id.as_ref().map(|_| basis.grant.auth_time),
         acr: basis.grant.acr.clone(),
         jti: claims::access_token_id(&basis.grant.id, &cx.host.uuid()?),
         issued_at: cx.now,
         expires_at: cx.now.plus(expires_in),
         jkt: basis.jkt.map(str::to_owned),
+        actor: actor.map_err(|_| Fault::Bug("a stored actor does not parse"))?,
     };
     let access_token =
         keyring::sign(&cx.host, &key, TokenType::AccessToken, &access.claims(cx.issuer())).await?;
-    let id_token = if basis.scope.contains("openid") {
+    let id_token = if let Some(person) = basis.person.filter(|_| basis.scope.contains("openid")) {
         let amr: Vec<&str> = basis.grant.amr.split(' ').filter(|m| !m.is_empty()).collect();
         let wanted = basis.client.metadata.id_token_signed_response_alg.as_deref();
         let key = keyring::active_for(&cx.host, cx.now, wanted).await?;
@@ -109,7 +119,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             amr: &amr,
             at_hash: Some(half_hash(key.row.alg, &access_token)),
             person: told(
-                basis.person,
+                person,
                 &Listener {
                     subject: &subject,
                     scope: basis.scope,
@@ -130,10 +140,20 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
 impl Tokens {
     /// The token response.
     pub(super) fn respond(&self, refresh_token: Option<&str>) -> Resp {
+        self.respond_as(refresh_token, None)
+    }
+
+    /// The token response of a token exchange (RFC 8693 §2.2.1).
+    pub(super) fn respond_exchanged(&self) -> Resp {
+        self.respond_as(None, Some(token_exchange::ACCESS_TOKEN))
+    }
+
+    fn respond_as(&self, refresh_token: Option<&str>, issued_token_type: Option<&str>) -> Resp {
         let mut resp = respond::json(
             StatusCode::OK,
             &Body {
                 access_token: &self.access_token,
+                issued_token_type,
                 token_type: self.token_type,
                 expires_in: self.expires_in,
                 refresh_token,

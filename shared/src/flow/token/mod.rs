@@ -1,9 +1,11 @@
 //! `POST /api/oidc/token` (RFC 6749 §3.2).
 
 mod authorization_code;
+mod client_credentials;
 mod device_code;
 mod issue;
 mod refresh_token;
+mod token_exchange;
 
 use super::{body, client};
 use crate::db::Rows;
@@ -13,6 +15,7 @@ use crate::http::{Cx, Req, Resp};
 use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::user::User;
+use proto::oauth::token_exchange::GRANT_TYPE;
 use proto::oidc::claims::Person;
 
 /// The endpoint: form body only, one client authentication method, one grant.
@@ -30,6 +33,10 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
         Some("authorization_code") => authorization_code::exchange(&cx, &req, &params, &credentials).await,
         Some("refresh_token") => refresh_token::exchange(&cx, &req, &params, &credentials).await,
         Some(device::GRANT_TYPE) => device_code::exchange(&cx, &req, &params, &credentials).await,
+        Some(client_credentials::GRANT_TYPE) => {
+            client_credentials::exchange(&cx, &req, &params, &credentials).await
+        }
+        Some(GRANT_TYPE) => token_exchange::exchange(&cx, &req, &params, &credentials).await,
         Some(_) => Err(Refusal::GrantTypeUnsupported.into()),
         None => Err(Refusal::GrantTypeMissing.into()),
     }

@@ -70,8 +70,15 @@ pub(super) async fn exchange(
     resource::still_granted(&granted, grant.resource.as_deref(), &reach)?;
     let scope = refresh::narrowed(&grant.scope, params.get("scope"), &reach)?;
 
-    let basis =
-        Basis { client: &client, grant: &grant, scope: &scope, person: &person, nonce: Nonce::Omitted, jkt };
+    let basis = Basis {
+        client: &client,
+        grant: &grant,
+        scope: &scope,
+        person: Some(&person),
+        most_s: None,
+        nonce: Nonce::Omitted,
+        jkt,
+    };
     let tokens = issue::tokens(cx, &basis).await?;
     let successor = match turn {
         Turn::Repeat(sealed) => open(token, &token_hash, &sealed)?,

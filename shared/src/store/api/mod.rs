@@ -132,6 +132,12 @@ pub fn by_id(id: &str) -> Stmt {
     Stmt::new(concat!("SELECT ", api_columns!(), " FROM apis a WHERE a.id = ?1")).bind(id)
 }
 
+/// One row if an API has this address.
+#[must_use]
+pub fn by_resource(resource: &str) -> Stmt {
+    Stmt::new("SELECT id FROM apis WHERE resource = ?1").bind(resource)
+}
+
 /// The permissions of an API, by key.
 #[must_use]
 pub fn permissions(api_id: &str) -> Stmt {
