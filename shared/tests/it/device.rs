@@ -126,7 +126,8 @@ async fn s20_from_the_request_to_the_tokens() {
     assert_eq!(tokens["scope"], "openid email offline_access");
     let id = claims(&tokens["id_token"]);
     let sid = cell(&w, "SELECT id FROM sessions").await;
-    assert_eq!((&id["nonce"], &id["sub"], &id["amr"]), (&json!("n-1"), &json!(ada.id), &json!(["phr"])));
+    assert_eq!((&id["nonce"], &id["sub"]), (&json!("n-1"), &json!(ada.id)));
+    assert_eq!((&id["amr"], &id["acr"]), (&json!(["phr", "hwk"]), &json!("phrh")));
     assert_eq!((&id["sid"], &id["auth_time"]), (&json!(sid), &json!(World::START.0)));
     assert_eq!(userinfo(&w, &tokens["access_token"]).await.status(), 200);
     assert_eq!(error(&poll(&w, &app, &begun).await), (400, "invalid_grant".into()), "once");

@@ -90,7 +90,7 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
             basis.scope,
         ),
         scope: basis.scope.clone(),
-        auth_time: Some(basis.grant.auth_time),
+        auth_time: basis.grant.user_id.as_ref().map(|_| basis.grant.auth_time),
         acr: basis.grant.acr.clone(),
         jti: claims::access_token_id(&basis.grant.id, &cx.host.uuid()?),
         issued_at: cx.now,
