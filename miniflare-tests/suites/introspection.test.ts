@@ -57,7 +57,7 @@ test('s22 callers: Basic, form, an access token of their own; nobody else', asyn
   assertOAuthError(await introspect(`Bearer ${theirs.access_token}`, { token }), 401, 'invalid_client')
 })
 
-test('s22 not active: another client\'s, used, revoked, signed out, expired, or no such token', async () => {
+test('s22 not active: of another client, used, revoked, signed out, expired, or no such token', async () => {
   const inactive = async (token: string, as = client) => assert.deepEqual((await introspect(by(as), { token })).json(), { active: false })
   const person = await fresh()
   const tokens = await getTokens(op, person, client)

@@ -104,8 +104,8 @@ impl Cx {
     /// A user, a client and a grant of the name.
     fn grant(&self, name: &str) -> Vec<Stmt> {
         let grant = Stmt::new(
-            "INSERT INTO grants (id, client_id, user_id, scope, auth_time, amr, created_at, expires_at)
-             VALUES (?1, ?1, ?1, 'openid', 0, '[]', 0, 0)",
+            "INSERT INTO grants (id, kind, client_id, user_id, scope, auth_time, amr, created_at, expires_at)
+             VALUES (?1, 'authorization_code', ?1, ?1, 'openid', 0, '[]', 0, 0)",
         )
         .bind(self.id(name));
         vec![self.user(name), self.client(name), grant]
