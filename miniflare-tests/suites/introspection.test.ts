@@ -33,7 +33,7 @@ test('s22 what is told of an access token and of a refresh token', async () => {
   assert.equal(answer.header('cache-control'), 'no-store')
   assert.deepEqual(answer.json(), {
     active: true, iss: op.url, sub: id, username: 'ada', client_id: client.id, aud: access.aud, scope: 'openid profile email',
-    token_type: 'Bearer', jti: access.jti, iat: access.iat, exp: access.exp,
+    token_type: 'Bearer', jti: access.jti, iat: access.iat, exp: access.exp, acr: 'phr', auth_time: access.auth_time,
   })
   const told = (await introspect(by(client), { token: tokens.refresh_token, token_type_hint: 'made_up' })).json()
   assert.equal(told.active, true)

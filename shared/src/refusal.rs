@@ -231,6 +231,8 @@ pub enum Refusal {
     DpopNonceNeeded,
     /// The code is bound to another key (RFC 9449 §10).
     CodeOfOtherKey,
+    /// A pushed request has a proof of another key than its `dpop_jkt` (RFC 9449 §10.1).
+    PushedKeyMismatch,
     /// The refresh token is bound to another key (RFC 9449 §5).
     RefreshTokenOfOtherKey,
     // token exchange (RFC 8693)
@@ -484,6 +486,9 @@ impl Refusal {
             Self::DpopProofReplayed => (E::InvalidDpopProof, "The DPoP proof was used before."),
             Self::DpopNonceNeeded => {
                 (E::UseDpopNonce, "The DPoP proof must hold the nonce of the DPoP-Nonce header.")
+            }
+            Self::PushedKeyMismatch => {
+                (E::InvalidDpopProof, "The key of the DPoP proof is not the one of 'dpop_jkt'.")
             }
             Self::CodeOfOtherKey => (E::InvalidGrant, "The authorization code is bound to another DPoP key."),
             Self::RefreshTokenOfOtherKey => {

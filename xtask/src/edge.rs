@@ -10,8 +10,9 @@ use std::process::Command;
 /// The bundle's WebAssembly module.
 const WASM: &str = "index_bg.wasm";
 
-/// Largest bundle in bytes after gzip; Cloudflare's own limit is 3 MiB on the free plan.
-const BUDGET: u64 = 700_000;
+/// Largest bundle in bytes after gzip; Cloudflare's own limit is 3 MiB on the free plan. docs/BENCHMARKS.md says what
+/// is in it.
+const BUDGET: u64 = 850_000;
 
 /// Builds the bundle and returns its folder: `worker/build`, or `.tools/edge-test` with the routes of the
 /// black-box tests. Prints the size of the former and fails above the budget.

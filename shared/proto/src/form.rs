@@ -95,6 +95,13 @@ impl Params {
         Self(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
+    /// The parameters with this one, in place of any other of its name.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: String) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
     /// Names and values that are not empty, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str())).filter(|(_, value)| !value.is_empty())

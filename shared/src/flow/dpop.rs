@@ -85,6 +85,21 @@ pub async fn proof(cx: &Cx, req: &Req, client: &Client) -> Result<Option<Bound>,
     Ok(Some(Bound { jkt: proof.jkt }))
 }
 
+/// The key that a pushed request binds its code to: `dpop_jkt`, or the key of a proof that is sent along, which must be
+/// the same (RFC 9449 §10.1). Nothing is demanded here; the token endpoint does that.
+///
+/// # Errors
+/// [`Refusal`] for a wrong or repeated proof, or one of another key; a fault if the store fails.
+pub async fn pushed(cx: &Cx, req: &Req, dpop_jkt: Option<&str>) -> Result<Option<String>, Failure> {
+    let Some(proof) = read(cx, req, None)? else { return Ok(dpop_jkt.map(str::to_owned)) };
+    if dpop_jkt.is_some_and(|jkt| jkt != proof.jkt) {
+        return Err(Refusal::PushedKeyMismatch.into());
+    }
+    check_nonce(&proof, cx.host.settings.dpop_nonce_required)?;
+    spend(cx, &proof).await?;
+    Ok(Some(proof.jkt))
+}
+
 /// Checks that a request with an access token bound to `jkt` comes from the holder of that key (RFC 9449 §7.1).
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! `POST /api/oidc/par`: pushed authorization requests (RFC 9126).
 
 use super::authorize::checked;
-use super::{body, cimd, client, request};
+use super::{body, cimd, client, dpop, request};
 use crate::decide::authorize::known_client;
 use crate::decide::request_source::{self, Source, URN};
 use crate::decide::resource::SubjectType;
@@ -47,11 +47,14 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
         return Err(Refusal::PushedRequestUri.into());
     }
     let asked = request::open(&cx, &client, &sent, request_source::way(&sent), None).await?;
-    let stored =
+    let mut stored =
         PushedRequest { params: request_source::to_push(&asked.params)?, is_signed: asked.source.is_signed };
     let known = known_client(&stored.params, Some(client), request::policy(&cx))?;
     let known = known.came_by(Source { is_pushed: true, ..asked.source });
     checked(&cx, &stored.params, &known, &api::read_reach(&reach)?).await?;
+    if let Some(jkt) = dpop::pushed(&cx, &req, stored.params.get("dpop_jkt")).await? {
+        stored.params = stored.params.with("dpop_jkt", jkt);
+    }
 
     let request_uri = format!("{URN}{}", cx.host.random_token()?);
     let mut stmts: Vec<_> = asked.once.into_iter().collect();

@@ -324,16 +324,13 @@ pub static ROUTES: &[Route] = &[
     ),
     limited(
         &BEGIN,
-        Route {
-            cors: Cors::None,
-            ..oauth(
-                Verb::Post,
-                "/api/oidc/device/authorize",
-                Auth::Client,
-                "Device authorization endpoint",
-                h!(device::authorization::post),
-            )
-        },
+        oauth(
+            Verb::Post,
+            "/api/oidc/device/authorize",
+            Auth::Client,
+            "Device authorization endpoint",
+            h!(device::authorization::post),
+        ),
     ),
     limited(
         &TOKEN,

@@ -456,3 +456,36 @@ async fn what_a_proof_costs() {
     let want = [format!("dpop:{}", key.jkt()), (World::START.0 + 61).to_string()];
     assert_eq!(stored, [want.clone(), want]);
 }
+
+/// Pushes a request with a proof.
+async fn push(w: &World, app: &App, more: &[(&str, &str)], proof: &str) -> Answer {
+    let params = app.params(more);
+    let pairs: Vec<(&str, &str)> = params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let secret = basic(&app.id, app.secret.as_ref().unwrap());
+    let headers = [("dpop", proof), ("content-type", FORM), ("authorization", &secret)];
+    w.request(request(Method::POST, "/api/oidc/par", &headers, &encode(&pairs))).await
+}
+
+#[tokio::test]
+async fn s23_a_proof_that_is_pushed_along_binds_the_code() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    let (key, other) = (Key::new(&w, Alg::ES256).await, Key::new(&w, Alg::ES256).await);
+    let proof = key.proof(&w, "POST", "/api/oidc/par", json!({})).await;
+    let answer = push(&w, &app, &[], &proof).await;
+    assert_eq!(answer.status(), 201, "{answer:?}");
+    let urn = json_of(&answer)["request_uri"].as_str().unwrap().to_owned();
+    let path = format!("/authorize?{}", encode(&[("client_id", &app.id), ("request_uri", &urn)]));
+    let (granted, _) = ada.visit(&path).await;
+    let code = response_params(&granted, CALLBACK).remove("code").unwrap();
+    assert_eq!(error(&other.redeem(&w, &app, &code).await), (400, "invalid_grant".into()));
+    assert_eq!(key.redeem(&w, &app, &code).await.status(), 200);
+
+    // the same proof again, and a proof of another key than dpop_jkt
+    let again = push(&w, &app, &[], &proof).await;
+    assert_eq!(error(&again), (400, "invalid_dpop_proof".into()));
+    let proof = key.proof(&w, "POST", "/api/oidc/par", json!({})).await;
+    let mismatch = push(&w, &app, &[("dpop_jkt", &other.jkt())], &proof).await;
+    assert_eq!(error(&mismatch), (400, "invalid_dpop_proof".into()));
+}

@@ -362,6 +362,7 @@ async fn s58_cors_is_where_the_column_says_and_never_with_cookies() {
     let registered: BTreeSet<&str> =
         ROUTES.iter().filter(|r| r.cors == Cors::Registered).map(|r| r.path).collect();
     let want = [
+        "/api/oidc/device/authorize",
         "/api/oidc/introspect",
         "/api/oidc/par",
         "/api/oidc/revoke",

@@ -86,13 +86,13 @@ pub fn uncounted(cx: &Cx, who: &Who) -> Vec<Stmt> {
 pub async fn enter(cx: &Cx, who: &Who, typed: &str) -> Result<Entered, Failure> {
     let hash = UserCode::parse(typed).map(|code| user_code_hash(cx, &code)).unwrap_or_default();
     let user = &who.user.id;
-    let [own, address, all] = counters(cx, who);
+    let [own, address, everybodys] = counters(cx, who);
     let [own, address, all, found, given, member, reach] = load(
         &*cx.host.db,
         [
             counter::take(&own, cx.now, SPAN_S),
             counter::take(&address, cx.now, SPAN_S),
-            counter::take(&all, cx.now, SPAN_S),
+            counter::take(&everybodys, cx.now, SPAN_S),
             device_code::by_user_code(&hash),
             device_code::consent(&hash, user),
             device_code::membership(&hash, user),
@@ -100,9 +100,13 @@ pub async fn enter(cx: &Cx, who: &Who, typed: &str) -> Result<Entered, Failure> 
         ],
     )
     .await?;
-    for (rows, most) in [own, address, all].iter().zip(MOST_WRONG) {
+    for (position, (rows, most)) in [own, address, all].iter().zip(MOST_WRONG).enumerate() {
         let (count, until) = counter::read(rows)?;
         if count > most {
+            // What a narrower limit refuses must not use up everybody's.
+            if position < 2 {
+                cx.host.db.query(counter::give_back(&everybodys)).await?;
+            }
             let retry_after_s = u32::try_from(until.since(cx.now)).unwrap_or(1).max(1);
             return Ok(Entered::TooMany { retry_after_s });
         }
