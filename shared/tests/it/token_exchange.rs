@@ -252,3 +252,14 @@ async fn s21_the_client_that_the_token_was_given_to_must_still_be_usable() {
     allow(&w, &other, "staff").await;
     assert_eq!(for_other().await.status(), 200);
 }
+
+#[tokio::test]
+async fn s21_nothing_is_exchanged_once_the_session_has_ended() {
+    let w = World::new().await;
+    let s = scene(&w).await;
+    // as a sign-out looks whose end of the grants is not seen yet
+    change(&w, Stmt::new("UPDATE sessions SET ended_at = last_seen_at")).await;
+    let answer = exchange(&w, &s.service, &s.token, &[("resource", MAIL)]).await;
+    assert_eq!(error(&answer), (400, "invalid_request".into()));
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM grants WHERE kind = 'token_exchange'").await, "0");
+}

@@ -18,7 +18,7 @@ use crate::store::audit::{self, Event};
 use crate::store::client::{self, Client};
 use crate::store::grant::{self, By, Grant, Kind};
 use crate::store::user::User;
-use crate::store::{api, load, revoked_token, save};
+use crate::store::{api, load, revoked_token, save, session};
 use proto::form::Params;
 use proto::jose::jwt::{Claims, Expiry, TokenType};
 use proto::oauth::client_auth::ClientCredentials;
@@ -255,11 +255,12 @@ async fn issue(
     let entry =
         audit::record(Event::TokenExchange, grant.user_id.as_deref(), Some(&client.id), &data, cx, req)?;
     let until = cx.now.plus(exchanged.most_s);
-    let saved =
-        save(&*cx.host.db, vec![grant::still_live(&subject.id), grant.insert(cx.now, until), entry]).await;
-    match saved {
+    // The session first, as whoever ends it does: its end sees the new grant, or there is none.
+    let mut stmts: Vec<Stmt> = grant.session_id.as_deref().map(session::still_live).into_iter().collect();
+    stmts.extend([grant::still_live(&subject.id), grant.insert(cx.now, until), entry]);
+    match save(&*cx.host.db, stmts).await {
         Ok(()) => Ok(tokens.respond_exchanged()),
-        // The subject's grant, the client or the person went away meanwhile.
+        // The session, the subject's grant, the client or the person went away meanwhile.
         Err(DbError::Lost | DbError::Constraint(_)) => Err(Refusal::SubjectTokenInvalid.into()),
         Err(error) => Err(error.into()),
     }
