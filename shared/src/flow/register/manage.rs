@@ -42,7 +42,7 @@ pub async fn get(cx: Cx, req: Req) -> Result<Resp, Failure> {
     Ok(answer(&cx, StatusCode::OK, &client, None, None))
 }
 
-/// `PUT`: replaces what is registered. When addresses, authentication or grants change, tokens end and people
+/// `PUT`: replaces what is registered. When name, addresses, authentication or grants change, tokens end and people
 /// are asked again, and where admins approve clients, so are they.
 ///
 /// # Errors
@@ -68,6 +68,7 @@ pub async fn put(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let mut after = after;
     if is_another(&before, &after) {
         stmts.extend(consent::end_all_of_client(&after.id, cx.now));
+        stmts.push(client::ask_people(&after.id));
         if cx.host.settings.registration_approval {
             stmts.push(client::set_approval(&after.id, "pending"));
             after.is_pending = true;
