@@ -178,6 +178,14 @@ pub fn known_client(params: &Params, client: Option<Client>, policy: Policy) -> 
     })
 }
 
+/// Whether answers may still go where they were asked to, when a request goes on later.
+///
+/// # Errors
+/// [`Refusal`] for a page: the address was taken back.
+pub fn still_registered(ask: &CheckedAsk, client: &Client) -> Result<(), Refusal> {
+    registered(client, &ask.redirect_uri).map(drop)
+}
+
 fn registered(client: &Client, sent: &str) -> Result<RedirectUri, Refusal> {
     let sent = RedirectUri::parse(sent).map_err(|_| Refusal::RedirectUriInvalid)?;
     let patterns = client.callback_urls.iter().map(String::as_str);

@@ -75,13 +75,15 @@ pub fn client(
     })
 }
 
-/// Whether people have to be asked again: answers go elsewhere, or the client can do something else. A name may change.
+/// Whether people have to be asked again: answers go elsewhere, the client can do something else, or it shows itself as
+/// another.
 #[must_use]
 pub fn is_another(before: &Client, after: &Client) -> bool {
     let told = |c: &Client| {
         let metadata = &c.metadata;
         let auth = (metadata.token_endpoint_auth_method.clone(), metadata.grant_types.clone());
-        (c.callback_urls.clone(), c.logout_callback_urls.clone(), auth)
+        let shown = (c.name.clone(), metadata.client_uri.clone(), metadata.logo_uri.clone());
+        (c.callback_urls.clone(), c.logout_callback_urls.clone(), auth, shown)
     };
     told(before) != told(after)
 }
@@ -185,7 +187,13 @@ mod tests {
         assert!(after.skip_consent && after.description == "Ours");
         assert_eq!((after.name.as_str(), after.created_at), ("app.example", UnixTime(0)));
         assert!(is_another(&kept, &after));
-        assert!(!is_another(&kept, &Client { name: "Other".into(), ..kept.clone() }));
+        assert!(is_another(&kept, &Client { name: "Other".into(), ..kept.clone() }));
+        let with = |metadata| Client { metadata, ..kept.clone() };
+        let own = || kept.metadata.clone();
+        let uri = || Some("https://app.example/x".to_owned());
+        assert!(is_another(&kept, &with(ClientMetadata { client_uri: uri(), ..own() })));
+        assert!(is_another(&kept, &with(ClientMetadata { logo_uri: uri(), ..own() })));
+        assert!(!is_another(&kept, &with(ClientMetadata { tos_uri: uri(), ..own() })));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Using a refresh token (RFC 6749 §6) with rotation (RFC 9700 §4.14.2).
 
-use super::resource::Reach;
+use super::claims;
+use super::resource::{self, Reach};
+use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::client::Client;
+use crate::store::consent::Consent;
 use crate::store::grant::{Grant, RefreshState, RefreshToken};
 use proto::oauth::scope::{STANDARD, Scope};
 use proto::time::UnixTime;
@@ -27,12 +30,26 @@ pub struct Facts<'a> {
     pub stored: Option<&'a (RefreshToken, Grant)>,
     /// The authenticated client.
     pub client: &'a Client,
-    /// Whether the person's consent still stands.
+    /// Whether the person's consent still stands: [`has_consent`].
     pub has_consent: bool,
     /// Thumbprint of the DPoP proof's key.
     pub jkt: Option<&'a str>,
     /// This instant.
     pub now: UnixTime,
+}
+
+/// Whether what the person agrees to now covers all that the grant holds, the claims asked for by name included. A
+/// consent that was ended and given again for less does not revive the grant.
+///
+/// # Errors
+/// [`DbError::Inconsistent`].
+pub fn has_consent(given: Option<&Consent>, grant: &Grant) -> Result<bool, DbError> {
+    let Some(given) = given else { return Ok(false) };
+    let scope = Scope::parse(&grant.scope)
+        .map_err(|_| DbError::Inconsistent { table: "grants", what: "scope does not parse".into() })?;
+    let scope = scope.union(&Scope::of(&claims::requested(grant)?.scopes()));
+    let needed = resource::consent_keys(&scope, grant.resource.as_deref());
+    Ok(needed.iter().all(|key| given.scope.contains(key)))
 }
 
 /// Whether the token may be used, and how.

@@ -236,7 +236,7 @@ async fn resume(cx: &Cx, req: &Req, id: &str) -> Result<Resp, Failure> {
 /// Loads an interaction with all that decides its next step.
 ///
 /// # Errors
-/// The page for an interaction that is gone or belongs to another browser.
+/// The page for an interaction that is gone or belongs to another browser, or whose address is no longer registered.
 pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standing, Failure> {
     let browser = http::browser(cx, req)?;
     let hash = http::session_hash(cx, req);
@@ -262,6 +262,7 @@ pub async fn interaction_standing(cx: &Cx, req: &Req, id: &str) -> Result<Standi
     }
     let ask = serde_json::from_str(&interaction.request)
         .map_err(|_| Fault::Bug("a stored request does not parse"))?;
+    authorize::still_registered(&ask, &client)?;
     let who = Who::from_rows(&who)?;
     Ok(Standing {
         ask,

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | has not been seen | it is fetched and becomes a client without secret |
 //! | was fetched, and its time has not passed | nothing: at most six days, by `max-age` |
-//! | is due and well formed | the client changes with it; consents end if its addresses or grants changed |
+//! | is due and well formed | the client changes with it; consents and tokens end if it has become another |
 //! | is due and cannot be had | no sign-in; what was granted can be used for another day |
 
 use super::remote;
@@ -137,7 +137,7 @@ async fn renew(
         Err(reason) => return Ok(Err(reason)),
     };
     let expires_at = cx.now.plus(lifetime_s);
-    let after = match cimd::client(client_id, &document, before.clone(), cx.now, expires_at) {
+    let mut after = match cimd::client(client_id, &document, before.clone(), cx.now, expires_at) {
         Ok(client) => client,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -153,7 +153,9 @@ async fn renew(
     };
     stmts.extend(origin::replace(&after));
     if is_another {
-        stmts.push(consent::end_all_of_client(client_id));
+        stmts.extend(consent::end_all_of_client(client_id, cx.now));
+        stmts.push(client::ask_people(client_id));
+        after.skip_consent = false;
         tracing::info!(request_id = cx.request_id, client_id, "metadata document changed, consents ended");
     }
     match save(&*cx.host.db, stmts).await {

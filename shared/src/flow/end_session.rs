@@ -42,7 +42,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
         ],
     )
     .await?;
-    let client = Client::from_rows(&client)?;
+    let client = Client::from_rows(&client)?.filter(|c| !c.is_pending);
     let who = Who::from_rows(&who)?;
     let accounts = Who::all_from_rows(&accounts)?;
     let consistent = params.get("client_id").is_none_or(|id| hint.as_ref().is_none_or(|h| h.client_id == id));

@@ -58,7 +58,7 @@ pub async fn handle(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let grant = grant::read(&found)?.filter(|g| g.revoked_at.is_none()).ok_or(Refusal::TokenInvalid)?;
     let user = user.first().map(User::from_row).transpose()?;
     let user = user.filter(|u| !u.disabled).ok_or(Refusal::TokenInvalid)?;
-    let client = Client::from_rows(&client)?.ok_or(Refusal::TokenInvalid)?;
+    let client = Client::from_rows(&client)?.filter(|c| !c.is_pending).ok_or(Refusal::TokenInvalid)?;
     // A client that knows people by other identifiers since then has to ask anew.
     let subject = subject::of(&cx.host, &client, &user.id).await?;
     if subject != token.subject {

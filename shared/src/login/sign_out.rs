@@ -54,7 +54,8 @@ pub async fn show(cx: Cx, req: Req) -> Result<Resp, Failure> {
         cancel_url: "/settings/account",
     });
     // The answer to the form may lead to the app.
-    let target = Client::from_rows(&client)?.map(|c| end_session::after_logout(&c, &params));
+    let client = Client::from_rows(&client)?.filter(|c| !c.is_pending);
+    let target = client.map(|c| end_session::after_logout(&c, &params));
     let form_action = target.map(|t| crate::flow::response::form_action(&t)).unwrap_or_default();
     Ok(respond::page(StatusCode::OK, html, form_action))
 }
@@ -97,7 +98,7 @@ pub async fn submit(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if !stmts.is_empty() {
         flow::session_end::save(&cx, stmts).await?;
     }
-    let target = match Client::from_rows(&client)? {
+    let target = match Client::from_rows(&client)?.filter(|c| !c.is_pending) {
         Some(client) if params.get("post_logout_redirect_uri").is_some() => {
             Some(end_session::after_logout(&client, &params))
         }

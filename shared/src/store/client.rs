@@ -206,6 +206,12 @@ pub fn set_approval(id: &str, approval: &'static str) -> Stmt {
     Stmt::new("UPDATE clients SET approval = ?2 WHERE id = ?1").bind(id).bind(approval).one()
 }
 
+/// Takes back that people need not be asked, which was said of a client that has become another.
+#[must_use]
+pub fn ask_people(id: &str) -> Stmt {
+    Stmt::new("UPDATE clients SET skip_consent = 0 WHERE id = ?1").bind(id)
+}
+
 /// Gives a client the token that it manages itself with (RFC 7592 §1.1), by its hash.
 #[must_use]
 pub fn set_registration_token(id: &str, token_hash: &str) -> Stmt {

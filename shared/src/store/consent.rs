@@ -75,10 +75,13 @@ pub fn put(user_id: &str, client_id: &str, consent: &Consent, now: UnixTime) -> 
     .bind(now)
 }
 
-/// Ends the consents of all people to a client.
+/// Ends the consents of all people to a client that has become another, and everything that was issued for them.
 #[must_use]
-pub fn end_all_of_client(client_id: &str) -> Stmt {
-    Stmt::new("DELETE FROM consents WHERE client_id = ?1").bind(client_id)
+pub fn end_all_of_client(client_id: &str, now: UnixTime) -> [Stmt; 2] {
+    [
+        Stmt::new("DELETE FROM consents WHERE client_id = ?1").bind(client_id),
+        grant::revoke_of_people_and_client(client_id, "client_changed", now),
+    ]
 }
 
 /// Takes a consent back, and everything that was issued for it. `DbError::Lost` if there is none.

@@ -181,6 +181,18 @@ pub fn revoke_of_user_and_client(
     .bind(reason)
 }
 
+/// Revokes everything that people gave a client; what it got for itself stays.
+#[must_use]
+pub fn revoke_of_people_and_client(client_id: &str, reason: &'static str, now: UnixTime) -> Stmt {
+    Stmt::new(
+        "UPDATE grants SET revoked_at = ?2, revoked_reason = ?3 \
+         WHERE client_id = ?1 AND user_id IS NOT NULL AND revoked_at IS NULL",
+    )
+    .bind(client_id)
+    .bind(now)
+    .bind(reason)
+}
+
 /// An authorization code (RFC 6749 §4.1.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
@@ -489,12 +501,12 @@ pub fn custom_claims(by: By<'_>) -> Stmt {
     )
 }
 
-/// One row if the consent behind the grant still stands.
+/// The consent behind the grant, for `consent::read`; no row if it was taken back.
 #[must_use]
 pub fn consent(by: By<'_>) -> Stmt {
     by!(
         by,
-        "SELECT k.scope FROM consents k JOIN grants g ON g.user_id = k.user_id AND g.client_id = k.client_id",
+        "SELECT k.scope, k.redirect_hosts FROM consents k JOIN grants g ON g.user_id = k.user_id AND g.client_id = k.client_id",
         ""
     )
 }

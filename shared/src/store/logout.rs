@@ -214,14 +214,14 @@ impl Framed {
     }
 }
 
-/// The clients with a page to load that got a grant in the session of this cookie or in one of this browser's sessions.
+/// The usable clients with a page to load that got a grant in the session of this cookie or in one of this browser's sessions.
 #[must_use]
 pub fn framed(secret_hash: Option<&str>, browser_hash: Option<&str>) -> Stmt {
     Stmt::new(
         "SELECT DISTINCT s.id AS session_id, c.id AS client_id, c.metadata FROM sessions s \
          JOIN grants g ON g.session_id = s.id JOIN clients c ON c.id = g.client_id \
          WHERE (s.secret_hash = ?1 OR s.browser_hash = ?2) AND s.ended_at IS NULL \
-         AND c.metadata LIKE '%\"frontchannel_logout_uri\":\"%' ORDER BY s.id, c.id",
+         AND c.approval = 'approved' AND c.metadata LIKE '%\"frontchannel_logout_uri\":\"%' ORDER BY s.id, c.id",
     )
     .bind(secret_hash.unwrap_or(""))
     .bind(browser_hash.unwrap_or(""))

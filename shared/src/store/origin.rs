@@ -39,12 +39,15 @@ fn origin_of(pattern: &str) -> Option<(String, bool)> {
     Some((format!("{scheme}://{authority}"), is_pattern))
 }
 
-/// Candidates for an origin; [`is_registered`] decides.
+/// Candidates for an origin, of clients that can be used; [`is_registered`] decides.
 #[must_use]
 pub fn candidates(origin: &str) -> Stmt {
-    Stmt::new("SELECT origin FROM client_origins WHERE origin = ?1 OR is_pattern = 1 LIMIT ?2")
-        .bind(origin)
-        .bind(MOST_PATTERNS)
+    Stmt::new(
+        "SELECT o.origin FROM client_origins o JOIN clients c ON c.id = o.client_id \
+         WHERE (o.origin = ?1 OR o.is_pattern = 1) AND c.approval = 'approved' LIMIT ?2",
+    )
+    .bind(origin)
+    .bind(MOST_PATTERNS)
 }
 
 /// Whether one of the rows of [`candidates`] stands for the origin.

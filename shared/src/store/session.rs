@@ -258,6 +258,14 @@ pub fn held(id: &str, user_id: &str, now: UnixTime) -> Stmt {
     .one()
 }
 
+/// Locks a session that must not have ended until the batch is done.
+#[must_use]
+pub fn still_live(id: &str) -> Stmt {
+    Stmt::new("UPDATE sessions SET last_seen_at = last_seen_at WHERE id = ?1 AND ended_at IS NULL")
+        .bind(id)
+        .one()
+}
+
 /// How long an ended or expired session stays for the records, in seconds (30 days).
 const KEPT_S: i64 = 2_592_000;
 

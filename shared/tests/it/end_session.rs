@@ -190,3 +190,33 @@ async fn a_sign_out_form_that_an_app_posts_is_asked_for_again_with_cookies() {
     assert_eq!(location(&ada.browser.get(&again).await), "https://app.example/bye?state=s");
     assert!(!is_signed_in(&ada).await);
 }
+
+#[tokio::test]
+async fn s40_a_client_that_waits_for_approval_is_led_to_and_told_nothing() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let input = json!({
+        "logoutCallbackURLs": [AFTER], "metadata": { "frontchannel_logout_uri": "https://app.example/out" },
+    });
+    let app = App::register(&ada, input).await;
+    let tokens = ada.tokens(&app, &[]).await;
+    change(&w, Stmt::new("UPDATE clients SET approval = 'pending'")).await;
+
+    assert_eq!(userinfo(&w, &tokens["access_token"]).await.status(), 401);
+    let origin = [("origin", "https://app.example")];
+    let answer = w.request(request(Method::OPTIONS, "/api/oidc/token", &origin, "")).await;
+    assert_eq!(field(&answer, "access-control-allow-origin"), "");
+
+    let hint = tokens["id_token"].as_str().unwrap();
+    let answer = ada.browser.get(&end(&[("id_token_hint", hint), ("post_logout_redirect_uri", AFTER)])).await;
+    assert!(location(&answer).starts_with("/logout"), "{answer:?}");
+    assert!(is_signed_in(&ada).await);
+    let back = [("client_id", app.id.as_str()), ("post_logout_redirect_uri", AFTER)];
+    let asked = ada.browser.get(&format!("/logout?{}", encode(&back))).await;
+    assert_eq!(page(&asked).0, 200);
+    assert!(!field(&asked, "content-security-policy").contains("app.example"), "{asked:?}");
+    // neither its page is loaded nor its address gone to
+    let answer = ada.browser.post_form("/logout", &back).await;
+    assert_eq!(page(&answer), (200, "signed_out".into()));
+    assert!(!is_signed_in(&ada).await);
+}

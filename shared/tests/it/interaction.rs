@@ -253,3 +253,30 @@ async fn whoever_may_not_use_the_app_can_still_leave() {
     assert_eq!(response_params(&press("deny").await, CALLBACK)["error"], "access_denied");
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM grants").await, "0");
 }
+
+#[tokio::test]
+async fn s01_an_address_that_was_taken_back_meanwhile_is_not_gone_to() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({})).await;
+    let query = waiting(&ada, &app).await;
+    let id = query.strip_prefix("interaction=").unwrap().to_owned();
+    let set = async |urls: serde_json::Value| {
+        let stmt = Stmt::new("UPDATE clients SET callback_urls = ?1").bind(urls.to_string());
+        change(&w, stmt).await;
+    };
+    let asked = ada.browser.get(&format!("/interaction?{query}")).await;
+    set(json!(["https://app.example/new"])).await;
+    for action in ["allow", "deny"] {
+        let answer = ada.browser.post_form("/interaction", &[("interaction", &id), ("action", action)]).await;
+        let answer = ada.follow(answer).await;
+        assert_eq!(page(&answer), (400, "error".into()), "{action}");
+    }
+    for path in [format!("/interaction?{query}"), format!("/authorize?{query}")] {
+        assert_eq!(page(&ada.browser.get(&path).await), (400, "error".into()), "{path}");
+    }
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM grants").await, "0");
+    set(json!([CALLBACK])).await;
+    let answer = ada.follow(ada.press(&asked, "allow").await).await;
+    assert!(response_params(&answer, CALLBACK).contains_key("code"));
+}

@@ -1,5 +1,6 @@
 //! `POST /api/oidc/introspect`: who may ask, what is told, and when a token is not active.
 
+use crate::apis::{FILES, let_in, make_api};
 use crate::stage::*;
 use http::Method;
 use serde_json::{Value, json};
@@ -232,4 +233,20 @@ async fn rfc9701_signed_answers() {
     assert!(!is_active(&w, &app, &taken).await);
     let other = get(&signed, jwt, &tokens["access_token"]).await;
     assert_eq!(jwt_part(text(&other), 1)["token_introspection"], json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn s22_a_token_that_an_api_was_handed_does_not_speak_for_the_client() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({})).await;
+    let files = make_api(&ada, FILES, &["read"]).await;
+    let_in(&ada, &files, &app, Some(&["read"]), None).await;
+    let own = ada.tokens(&app, &[]).await;
+    let handed = ada.tokens(&app, &[("scope", "openid read"), ("resource", FILES)]).await;
+    assert_eq!(claims(&handed["access_token"])["aud"], json!([FILES, World::APP_URL]));
+    let answer = by_bearer(&w, &handed["access_token"], &own["access_token"]).await;
+    assert_eq!(error(&answer), (401, "invalid_token".into()));
+    let answer = by_bearer(&w, &own["access_token"], &handed["access_token"]).await;
+    assert_eq!(json_of(&answer)["active"], true);
 }

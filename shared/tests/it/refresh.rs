@@ -250,3 +250,32 @@ async fn scopes_that_nobody_knows_are_dropped_here_too() {
     let pairs = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
     assert_eq!(json_of(&app.token(&w, &pairs).await)["scope"], "openid email");
 }
+
+#[tokio::test]
+async fn s16_the_consent_must_cover_all_that_the_grant_holds() {
+    let w = World::new().await;
+    let mut ada = Person::setup(&w).await;
+    for skip in [false, true] {
+        let app = App::register(&ada, json!({ "skipConsent": skip })).await;
+        let asks = [("claims", r#"{"userinfo":{"email":null}}"#), ("scope", "openid profile")];
+        let mut tokens = ada.tokens(&app, &asks).await;
+        let full = rows(&w, Stmt::new("SELECT scope FROM consents WHERE client_id = ?1").bind(&app.id)).await;
+        let set = async |scope: &str| {
+            let stmt = Stmt::new("UPDATE consents SET scope = ?2 WHERE client_id = ?1");
+            change(&w, stmt.bind(&app.id).bind(scope)).await;
+        };
+        for less in [r#"["openid"]"#, r#"["openid","profile"]"#, r#"["profile","email"]"#, "[]"] {
+            set(less).await;
+            assert!(is_invalid(&app.refresh(&w, &tokens["refresh_token"]).await), "{less}");
+            let pairs = [("token", tokens["refresh_token"].as_str().unwrap())];
+            let told = app.call(&w, "/api/oidc/introspect", &pairs).await;
+            assert_eq!(json_of(&told), json!({ "active": false }), "{less}");
+        }
+        set(&full[0][0]).await;
+        let answer = app.refresh(&w, &tokens["refresh_token"]).await;
+        assert_eq!(outcome(&answer), (200, String::new()));
+        tokens = json_of(&answer);
+        set(r#"["openid","profile","email","address"]"#).await;
+        assert_eq!(app.refresh(&w, &tokens["refresh_token"]).await.status(), 200, "more than it needs");
+    }
+}

@@ -221,12 +221,22 @@ async fn a_client_changes_itself_with_its_token_alone_and_gets_another() {
     );
     let next = text_of(&changed, "registration_access_token").to_owned();
     assert_eq!(error(&put(&token, json!({"client_id": app.id})).await), (401, "invalid_token".into()));
-    assert_eq!(cell(&w, "SELECT COUNT(*) FROM consents").await, "1", "a new name is the same app");
+    // Another name: people are asked again, and what was given under the old one ends.
+    let live = async || cell(&w, "SELECT COUNT(*) FROM grants WHERE revoked_at IS NULL").await;
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM consents").await, "0");
+    assert_eq!(live().await, "0");
+    let tokens_again = ada.tokens(&app, &[]).await;
+    assert_eq!(error(&app.refresh(&w, &tokens["refresh_token"]).await), (400, "invalid_grant".into()));
+    let tokens = tokens_again;
 
-    // Another address: people are asked again.
+    // Another address: the same, and the admin's word that nobody needs to be asked was for the old one.
+    change(&w, Stmt::new("UPDATE clients SET skip_consent = 1")).await;
     let moved = put(&next, json!({"client_id": app.id, "redirect_uris": ["https://app.example/new"]})).await;
     let next = text_of(&json_of(&moved), "registration_access_token").to_owned();
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM consents").await, "0");
+    assert_eq!(live().await, "0");
+    let skips = Stmt::new("SELECT skip_consent FROM clients WHERE id = ?1").bind(&app.id);
+    assert_eq!(rows(&w, skips).await, [["0"]]);
     assert_eq!(error(&app.refresh(&w, &tokens["refresh_token"]).await), (400, "invalid_grant".into()));
     // Without a secret, and with one again.
     let public = json!({"client_id": app.id, "token_endpoint_auth_method": "none"});

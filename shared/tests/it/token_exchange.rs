@@ -199,6 +199,7 @@ async fn s21_only_live_tokens_are_exchanged_and_what_came_of_them_ends_with_the_
     assert_eq!(exchange(&w, &s.service, &s.token, &for_app).await.status(), 200);
     change(&w, Stmt::new("UPDATE clients SET is_group_restricted = 1")).await;
     assert_eq!(error(&exchange(&w, &s.service, &s.token, &for_app).await), (403, "access_denied".into()));
+    allow(&w, &s.app, "staff").await;
 
     let jti = claims(&s.token)["jti"].as_str().unwrap().to_owned();
     change(&w, shared::store::revoked_token::insert(&jti, w.host.clock.now().plus(9999))).await;
@@ -223,4 +224,42 @@ async fn s21_an_expired_token_is_not_exchanged() {
     assert_eq!(json_of(&go().await)["expires_in"], 1);
     w.clock.advance(1);
     assert_eq!(error(&go().await), (400, "invalid_request".into()));
+}
+
+#[tokio::test]
+async fn s21_the_client_that_the_token_was_given_to_must_still_be_usable() {
+    let w = World::new().await;
+    let s = scene(&w).await;
+    let go = async || exchange(&w, &s.service, &s.token, &[("resource", MAIL)]).await;
+    let set = async |sql: &'static str| change(&w, Stmt::new(sql).bind(&s.app.id)).await;
+    set("UPDATE clients SET is_group_restricted = 1 WHERE id = ?1").await;
+    assert_eq!(error(&go().await), (403, "access_denied".into()), "the person may not use it any more");
+    admit(&w, "staff", &s.ada.id).await;
+    allow(&w, &s.app, "staff").await;
+    assert_eq!(go().await.status(), 200);
+    set("UPDATE clients SET approval = 'pending' WHERE id = ?1").await;
+    assert_eq!(error(&go().await), (400, "invalid_request".into()), "it waits for approval");
+    set("UPDATE clients SET approval = 'approved' WHERE id = ?1").await;
+    assert_eq!(go().await.status(), 200);
+
+    // and so must the one that the new token is for
+    let other = App::register(&s.ada, json!({ "isGroupRestricted": true })).await;
+    let listed = json!({ "token_exchange_audiences": [other.id] }).to_string();
+    let stmt = Stmt::new("UPDATE clients SET metadata = ?2 WHERE id = ?1");
+    change(&w, stmt.bind(&s.service.id).bind(listed)).await;
+    let for_other = async || exchange(&w, &s.service, &s.token, &[("audience", &other.id)]).await;
+    assert_eq!(error(&for_other().await), (403, "access_denied".into()));
+    allow(&w, &other, "staff").await;
+    assert_eq!(for_other().await.status(), 200);
+}
+
+#[tokio::test]
+async fn s21_nothing_is_exchanged_once_the_session_has_ended() {
+    let w = World::new().await;
+    let s = scene(&w).await;
+    // as a sign-out looks whose end of the grants is not seen yet
+    change(&w, Stmt::new("UPDATE sessions SET ended_at = last_seen_at")).await;
+    let answer = exchange(&w, &s.service, &s.token, &[("resource", MAIL)]).await;
+    assert_eq!(error(&answer), (400, "invalid_request".into()));
+    assert_eq!(cell(&w, "SELECT COUNT(*) FROM grants WHERE kind = 'token_exchange'").await, "0");
 }

@@ -53,15 +53,15 @@ fn bearer(req: &Req) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
-/// The client whose access token this is. It must be meant for us or for the client itself: an API that was handed
-/// a token must not ask in the name of the client that handed it over.
+/// The client whose access token this is. It must be meant for us and the client itself and nobody else: an API that
+/// was handed a token must not ask in the name of the client that handed it over.
 async fn by_access_token(cx: &Cx, token: &str) -> Result<Client, Failure> {
     let verified = keyring::verify(&cx.host, cx.now, TokenType::AccessToken, token).await?;
     let claims = verified.filter(|c| c.check(&own_token(cx, Expiry::Required)).is_ok());
     // A token that is bound to a key is no bearer token (RFC 9449 §7.1).
     let claims = claims.filter(|c| c.get("cnf").is_none()).ok_or(Refusal::TokenInvalid)?;
     let token = AccessToken::from_claims(&claims).map_err(|_| Refusal::TokenInvalid)?;
-    if !token.audience.iter().any(|a| a == cx.issuer() || *a == token.client_id) {
+    if !token.audience.iter().all(|a| a == cx.issuer() || *a == token.client_id) {
         return Err(Refusal::TokenInvalid.into());
     }
     let by = By::Id(claims::grant_of(&token.jti).ok_or(Refusal::TokenInvalid)?);

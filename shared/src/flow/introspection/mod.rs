@@ -5,6 +5,7 @@ mod caller;
 use super::{body, own_token};
 use crate::decide::claims;
 use crate::decide::introspection::{self, Facts, Token};
+use crate::decide::refresh;
 use crate::failure::Failure;
 use crate::http::{Cx, Req, Resp, respond};
 use crate::keyring;
@@ -12,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::store::client::Client;
 use crate::store::grant::{self, By, Grant, RefreshToken};
 use crate::store::user::User;
-use crate::store::{load, revoked_token};
+use crate::store::{consent, load, revoked_token};
 use crate::subject;
 use ::http::{StatusCode, header};
 use proto::hash::sha256_b64;
@@ -106,7 +107,7 @@ async fn look(cx: &Cx, caller: &Client, shown: &Shown) -> Result<Option<Map<Stri
         user: user.as_ref(),
         subject: subject.as_deref(),
         is_member: claims::groups(&groups)?.is_member,
-        has_consent: !given.is_empty(),
+        has_consent: refresh::has_consent(consent::read(&given)?.as_ref(), &grant)?,
         is_given_back: !revoked.is_empty(),
         issuer: cx.issuer(),
         now: cx.now,

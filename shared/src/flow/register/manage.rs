@@ -42,8 +42,8 @@ pub async fn get(cx: Cx, req: Req) -> Result<Resp, Failure> {
     Ok(answer(&cx, StatusCode::OK, &client, None, None))
 }
 
-/// `PUT`: replaces what is registered. People are asked again when addresses, authentication or grants change, and
-/// where admins approve clients, so are they.
+/// `PUT`: replaces what is registered. When name, addresses, authentication or grants change, tokens end and people
+/// are asked again, and where admins approve clients, so are they.
 ///
 /// # Errors
 /// [`Refusal`], or a fault.
@@ -67,7 +67,8 @@ pub async fn put(cx: Cx, req: Req) -> Result<Resp, Failure> {
     stmts.extend(origin::replace(&after));
     let mut after = after;
     if is_another(&before, &after) {
-        stmts.push(consent::end_all_of_client(&after.id));
+        stmts.extend(consent::end_all_of_client(&after.id, cx.now));
+        stmts.push(client::ask_people(&after.id));
         if cx.host.settings.registration_approval {
             stmts.push(client::set_approval(&after.id, "pending"));
             after.is_pending = true;

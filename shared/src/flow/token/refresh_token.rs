@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::store::audit::{self, Event};
 use crate::store::client::Client;
 use crate::store::grant::{self, By, Grant, RefreshState, RefreshToken};
-use crate::store::{api, client, load, save};
+use crate::store::{api, client, consent, load, save};
 use proto::form::Params;
 use proto::hash::{self, sha256_b64};
 use proto::oauth::client_auth::ClientCredentials;
@@ -55,8 +55,12 @@ pub(super) async fn exchange(
     let bound = dpop::proof(cx, req, &client).await?;
     let jkt = bound.as_ref().map(|b| b.jkt.as_str());
     let stored = grant::read_refresh(&stored)?;
-    let facts =
-        Facts { stored: stored.as_ref(), client: &client, has_consent: !given.is_empty(), jkt, now: cx.now };
+    let given = consent::read(&given)?;
+    let has_consent = match &stored {
+        Some((_, grant)) => refresh::has_consent(given.as_ref(), grant)?,
+        None => false,
+    };
+    let facts = Facts { stored: stored.as_ref(), client: &client, has_consent, jkt, now: cx.now };
     let turn = match refresh::turn(&facts) {
         Ok(turn) => turn,
         Err(Refusal::RefreshTokenReused) => return Err(revoke(cx, req, stored.as_ref()).await),

@@ -18,7 +18,7 @@ use crate::store::audit::{self, Event};
 use crate::store::client::{self, Client};
 use crate::store::grant::{self, By, Grant, Kind};
 use crate::store::user::User;
-use crate::store::{api, load, revoked_token, save};
+use crate::store::{api, load, revoked_token, save, session};
 use proto::form::Params;
 use proto::jose::jwt::{Claims, Expiry, TokenType};
 use proto::oauth::client_auth::ClientCredentials;
@@ -83,6 +83,7 @@ pub(super) async fn exchange(
         client,
         secrets,
         found,
+        giver,
         user,
         members,
         reach,
@@ -97,6 +98,7 @@ pub(super) async fn exchange(
             client::by_id(credentials.id()),
             client::secrets(credentials.id()),
             grant::find(by),
+            grant::client(by),
             grant::user(by),
             grant::memberships(by),
             api::reach(credentials.id(), SubjectType::User, resource),
@@ -137,7 +139,8 @@ pub(super) async fn exchange(
         now: cx.now,
     })?;
     let subject_grant = subject_grant.ok_or(Refusal::SubjectTokenInvalid)?;
-    for client in [Some(&client), target.as_ref()].into_iter().flatten() {
+    let giver = Client::from_rows(&giver)?.filter(|g| !g.is_pending).ok_or(Refusal::SubjectTokenInvalid)?;
+    for client in [Some(&giver), Some(&client), target.as_ref()].into_iter().flatten() {
         may_enter(&user, &members, client)?;
     }
     issue(cx, req, &client, &subject_grant, &exchanged, bound.as_ref()).await
@@ -207,7 +210,8 @@ fn jti_of(presented: Option<&Presented>) -> Stmt {
     revoked_token::find(presented.and_then(|p| p.jti.as_deref()).unwrap_or(""))
 }
 
-/// The person must be allowed to use the client that asks, and the one that the token is for.
+/// The person must be allowed to use the client that the token was given to, the one that asks, and the one that the
+/// new token is for.
 fn may_enter(user: &Rows, members: &Rows, client: &Client) -> Result<(), Failure> {
     let user = user.first().map(User::from_row).transpose()?;
     let mut is_member = false;
@@ -251,11 +255,12 @@ async fn issue(
     let entry =
         audit::record(Event::TokenExchange, grant.user_id.as_deref(), Some(&client.id), &data, cx, req)?;
     let until = cx.now.plus(exchanged.most_s);
-    let saved =
-        save(&*cx.host.db, vec![grant::still_live(&subject.id), grant.insert(cx.now, until), entry]).await;
-    match saved {
+    // The session first, as whoever ends it does: its end sees the new grant, or there is none.
+    let mut stmts: Vec<Stmt> = grant.session_id.as_deref().map(session::still_live).into_iter().collect();
+    stmts.extend([grant::still_live(&subject.id), grant.insert(cx.now, until), entry]);
+    match save(&*cx.host.db, stmts).await {
         Ok(()) => Ok(tokens.respond_exchanged()),
-        // The subject's grant, the client or the person went away meanwhile.
+        // The session, the subject's grant, the client or the person went away meanwhile.
         Err(DbError::Lost | DbError::Constraint(_)) => Err(Refusal::SubjectTokenInvalid.into()),
         Err(error) => Err(error.into()),
     }
