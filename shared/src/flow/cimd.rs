@@ -60,7 +60,7 @@ pub async fn resolve(cx: &Cx, client_id: &str) -> Result<(), Failure> {
         Some(client) if client.client_type != CIMD => Ok(()),
         found if !is_allowed(cx, client_id) => found.map_or(Ok(()), |_| Err(Refusal::ClientUnknown.into())),
         Some(client) if is_fresh(cx, &client) => Ok(()),
-        found => match renew(cx, client_id, found).await? {
+        found => match renew_at_times(cx, client_id, found).await? {
             Ok(_) => Ok(()),
             Err(reason) => {
                 tracing::info!(request_id = cx.request_id, client_id, reason, "metadata document refused");
@@ -89,7 +89,7 @@ pub(super) async fn at_use(
     if found.as_ref().is_some_and(|client| is_fresh(cx, client)) {
         return Ok(found);
     }
-    match renew(cx, client_id, found.clone()).await? {
+    match renew_at_times(cx, client_id, found.clone()).await? {
         Ok(Renewed { is_another: true, .. }) => Err(Refusal::ClientDocumentChanged.into()),
         Ok(Renewed { client, .. }) => Ok(Some(client)),
         Err(reason) => {
@@ -125,6 +125,18 @@ pub(crate) async fn refresh(cx: &Cx, client: Client) -> Result<Result<Client, &'
     }
     let id = client.id.clone();
     Ok(renew(cx, &id, Some(client)).await?.map(|renewed| renewed.client))
+}
+
+/// The same for a request of anybody: only so often in a minute.
+async fn renew_at_times(
+    cx: &Cx,
+    client_id: &str,
+    before: Option<Client>,
+) -> Result<Result<Renewed, &'static str>, Failure> {
+    if !remote::may_ask(&cx.host, cx.now, &format!("client {client_id}")).await? {
+        return Ok(Err("the document was asked for a moment ago"));
+    }
+    renew(cx, client_id, before).await
 }
 
 async fn renew(

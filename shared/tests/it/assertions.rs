@@ -425,6 +425,7 @@ async fn s19_metadata_of_another_issuer_is_not_followed() {
         serve(&w, url, &json!({"issuer": issuer, "jwks_uri": "https://a.example/keys"}));
         assert_eq!(outcome(&w, &token).await, expect(wanted), "{issuer}");
         change(&w, shared::db::Stmt::new("DELETE FROM remote_documents")).await;
+        change(&w, shared::db::Stmt::new("DELETE FROM counters")).await;
     }
     w.fetch.answer(&Method::GET, "https://a.example/.well-known/jwks.json", Err(FetchError::TooLarge));
     assert_eq!(description(&w, &token).await, "The keys of the client could not be fetched.");

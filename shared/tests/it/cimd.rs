@@ -110,6 +110,7 @@ async fn s51_documents_that_break_a_rule_are_refused_and_not_kept() {
         let answer = app().exchange(&w, "none").await;
         assert_eq!(error(&answer), (401, "invalid_client".into()), "{what}");
         assert_eq!(clients(&w).await, "0", "{what}");
+        w.clock.advance(60);
     };
     for (status, media, cache, body) in [
         (404, "application/json", "", good.as_str()),
@@ -141,6 +142,29 @@ async fn s51_documents_that_break_a_rule_are_refused_and_not_kept() {
     }
     serve(&w, json!({}));
     assert_eq!(ada.browser.get(&app().ask(&[])).await.status(), 303, "errors are not kept");
+}
+
+#[tokio::test]
+async fn s51_an_address_without_a_document_is_asked_three_times_a_minute() {
+    let w = world().await;
+    let ada = Person::setup(&w).await;
+    w.fetch.answer(&Method::GET, ID, Err(FetchError::Timeout));
+    for _ in 0..6 {
+        assert_eq!(page(&ada.browser.get(&app().ask(&[])).await), (400, "error".into()));
+        app().exchange(&w, "none").await;
+    }
+    assert_eq!(sent(&w), 3);
+    serve(&w, json!({}));
+    w.clock.advance(60);
+    assert_eq!(ada.browser.get(&app().ask(&[])).await.status(), 303);
+    // and so is one whose document is due
+    w.fetch.answer(&Method::GET, ID, Err(FetchError::Timeout));
+    w.clock.advance(3600);
+    sent(&w);
+    for _ in 0..6 {
+        app().exchange(&w, "none").await;
+    }
+    assert_eq!(sent(&w), 3);
 }
 
 #[tokio::test]

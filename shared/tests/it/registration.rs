@@ -139,6 +139,16 @@ async fn errors_have_their_codes_and_store_nothing() {
 }
 
 #[tokio::test]
+async fn s50_a_sector_is_asked_three_times_a_minute() {
+    let w = open().await;
+    let pairwise = json!({"subject_type": "pairwise", "sector_identifier_uri": "https://sector.example/s"});
+    for _ in 0..6 {
+        assert_eq!(register(&w, None, pairwise.clone()).await.status(), 400);
+    }
+    assert_eq!(w.fetch.take_requests().len(), 3);
+}
+
+#[tokio::test]
 async fn initial_access_tokens_are_shown_once_counted_and_end() {
     let w = World::with(&[("DYNAMIC_CLIENT_REGISTRATION", "token")]).await;
     let ada = Person::setup(&w).await;

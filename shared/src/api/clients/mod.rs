@@ -112,7 +112,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let (before, secrets) = find(&cx, &json::id(&req, "id")).await?;
     let client = input.apply(before.clone())?;
     create::check_algorithms(&cx.host, cx.now, &client).await?;
-    check_sector(&cx.host, Some(&before), &client, PrivateAddresses::AllowConfigured).await?;
+    check_sector(&cx.host, cx.now, Some(&before), &client, PrivateAddresses::AllowConfigured).await?;
     let mut stmts = vec![client.update(cx.now)];
     stmts.extend(origin::replace(&client));
     if !client.is_group_restricted && before.is_group_restricted {

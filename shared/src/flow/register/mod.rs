@@ -96,7 +96,7 @@ async fn checked(cx: &Cx, request: &Map<String, Value>, before: &Client) -> Resu
     check_algorithms(&cx.host, cx.now, &client)
         .await
         .map_err(|e| invalid(e, "There is no key of an algorithm that is asked for."))?;
-    check_sector(&cx.host, Some(before), &client, PrivateAddresses::Refuse)
+    check_sector(&cx.host, cx.now, Some(before), &client, PrivateAddresses::Refuse)
         .await
         .map_err(|e| invalid(e, "The sector_identifier_uri does not list the redirect_uris."))?;
     Ok(client)
