@@ -248,20 +248,36 @@ pub fn delete_secrets(client_id: &str) -> Stmt {
     Stmt::new("DELETE FROM client_secrets WHERE client_id = ?1").bind(client_id)
 }
 
-/// After how many seconds a client that strangers made and nobody uses is forgotten: known by a document that has been
-/// due for that long, or registered and not approved.
-const FORGOTTEN_S: i64 = 30 * 86_400;
+/// How many clients are known by a document and used by nobody.
+#[must_use]
+pub fn count_unused_cimd() -> Stmt {
+    Stmt::new(
+        "SELECT COUNT(*) AS n FROM clients c WHERE c.client_type = 'cimd' \
+         AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
+         AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)",
+    )
+}
 
-/// Removes some of those: anybody can have one made.
+/// After how many seconds a client that is known by a document, and that nobody uses, is forgotten.
+const CIMD_FORGOTTEN_S: i64 = 86_400;
+/// After how many seconds one that registered itself is.
+const DYNAMIC_FORGOTTEN_S: i64 = 7 * 86_400;
+
+/// Removes some of those that strangers made and nobody uses: anybody can have one made, and there is room for so many.
+/// What an admin decided about one (its groups, no consent page, an API) is not forgotten.
 #[must_use]
 pub fn sweep(now: UnixTime) -> Stmt {
     Stmt::new(
         "DELETE FROM clients WHERE id IN (SELECT c.id FROM clients c \
-         WHERE ((c.client_type = 'cimd' AND c.metadata_expires_at <= ?1) \
-         OR (c.client_type = 'dynamic' AND c.approval <> 'approved' AND c.created_at <= ?1)) AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
+         WHERE ((c.client_type = 'cimd' AND c.created_at <= ?1) \
+         OR (c.client_type = 'dynamic' AND c.created_at <= ?2)) \
+         AND c.skip_consent = 0 AND c.is_group_restricted = 0 \
+         AND NOT EXISTS (SELECT 1 FROM api_clients a WHERE a.client_id = c.id) \
+         AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
          AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT 1000) RETURNING id",
     )
-    .bind(now.plus(-FORGOTTEN_S))
+    .bind(now.plus(-CIMD_FORGOTTEN_S))
+    .bind(now.plus(-DYNAMIC_FORGOTTEN_S))
 }
 
 pub(super) fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {

@@ -337,6 +337,23 @@ async fn strangers_cannot_fill_the_store() {
         change(&w, stmt.bind(format!("c{n}"))).await;
     }
     assert_eq!(error(&register(&w, None, json!({})).await), (503, "temporarily_unavailable".into()));
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(register(&w, None, json!({})).await.status(), 201, "what nobody uses makes room");
+}
+
+#[tokio::test]
+async fn a_registered_client_that_nobody_uses_is_forgotten_after_a_week() {
+    let w = open().await;
+    let mut ada = Person::setup(&w).await;
+    let used = app_of(&json_of(&register(&w, None, json!({})).await));
+    ada.tokens(&used, &[]).await;
+    register(&w, None, json!({})).await;
+    w.clock.advance(7 * 86_400 - 1);
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(count(&w).await, "2");
+    w.clock.advance(1);
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(cell(&w, "SELECT id FROM clients").await, used.id);
 }
 
 #[tokio::test]
