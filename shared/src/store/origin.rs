@@ -24,7 +24,8 @@ pub fn replace(client: &Client) -> Vec<Stmt> {
 }
 
 /// The origin of a callback pattern, and whether it stands for more than itself: it has a wildcard, or it is an
-/// address of the person's own machine, where any port will do.
+/// address of the person's own machine, where any port will do. Such an address is stored without its port, so that
+/// there are only as many of them as there are names of that machine.
 fn origin_of(pattern: &str) -> Option<(String, bool)> {
     if pattern == "*" {
         return Some(("*".to_owned(), true));
@@ -34,17 +35,28 @@ fn origin_of(pattern: &str) -> Option<(String, bool)> {
         return None;
     }
     let authority = rest.split(['/', '?', '#']).next()?.to_lowercase();
-    let own_machine = ["127.0.0.1", "[::1]", "localhost"].iter().any(|host| authority.starts_with(host));
-    let is_pattern = authority.contains('*') || (scheme == "http" && own_machine);
-    Some((format!("{scheme}://{authority}"), is_pattern))
+    let at_own_machine = |host: &&&str| {
+        let port = authority.strip_prefix(**host);
+        // The name gets any port only if it was registered without one (RFC 8252 §8.3).
+        port.is_some_and(|port| port.is_empty() || (port.starts_with(':') && **host != "localhost"))
+    };
+    if scheme == "http"
+        && let Some(host) = ["127.0.0.1", "[::1]", "localhost"].iter().find(at_own_machine)
+    {
+        return Some((format!("http://{host}"), true));
+    }
+    Some((format!("{scheme}://{authority}"), authority.contains('*')))
 }
 
-/// Candidates for an origin; [`is_registered`] decides.
+/// Candidates for an origin, itself first; [`is_registered`] decides.
 #[must_use]
 pub fn candidates(origin: &str) -> Stmt {
-    Stmt::new("SELECT origin FROM client_origins WHERE origin = ?1 OR is_pattern = 1 LIMIT ?2")
-        .bind(origin)
-        .bind(MOST_PATTERNS)
+    Stmt::new(
+        "SELECT DISTINCT origin, is_pattern FROM client_origins WHERE origin = ?1 OR is_pattern = 1 \
+         ORDER BY is_pattern, origin LIMIT ?2",
+    )
+    .bind(origin)
+    .bind(MOST_PATTERNS)
 }
 
 /// Whether one of the rows of [`candidates`] stands for the origin.
@@ -81,6 +93,18 @@ mod tests {
         assert!(allowed("https://*.example.com/cb", "https://a.example.com"));
         assert!(allowed("http://127.0.0.1/cb", "http://127.0.0.1:5173"));
         assert!(allowed("http://localhost/cb", "http://localhost:5173"));
+        for (registered, stored, is_pattern) in [
+            ("http://127.0.0.1:8080/cb", "http://127.0.0.1", true),
+            ("http://127.0.0.1:*/cb", "http://127.0.0.1", true),
+            ("http://[::1]:1/", "http://[::1]", true),
+            ("http://localhost/cb", "http://localhost", true),
+            ("http://localhost:3000/cb", "http://localhost:3000", false),
+            ("http://127.0.0.1.example/cb", "http://127.0.0.1.example", false),
+        ] {
+            assert_eq!(origin_of(registered), Some((stored.to_owned(), is_pattern)), "{registered}");
+        }
+        assert!(allowed("http://127.0.0.1:8080/cb", "http://127.0.0.1:5173"));
+        assert!(!allowed("http://localhost:3000/cb", "http://localhost:5173"));
         for bad in
             ["http://spa.example", "https://spa.example:444", "https://spa.example.evil.example", "null", ""]
         {

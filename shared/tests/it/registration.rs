@@ -364,3 +364,44 @@ async fn s24_a_dynamic_client_with_keys_of_its_own_gets_no_secret() {
     let made = json_of(&register(&w, None, metadata).await);
     assert_eq!((made.get("client_secret"), &made["jwks"]["keys"][0]["crv"]), (None, &json!("Ed25519")));
 }
+
+#[tokio::test]
+async fn s58_strangers_do_not_crowd_out_the_origins_of_others() {
+    let w = open().await;
+    let ada = Person::setup(&w).await;
+    App::register(&ada, json!({"callbackURLs": ["https://*.spa.example/cb"]})).await;
+    App::register(&ada, json!({"callbackURLs": ["https://exact.example/cb"]})).await;
+    for n in 0..25 {
+        let uris: Vec<_> = (0..10).map(|m| format!("http://127.0.0.1:{}/cb", 2000 + 10 * n + m)).collect();
+        assert_eq!(register(&w, None, json!({"redirect_uris": uris})).await.status(), 201);
+    }
+    // as many as are looked at
+    let stmt = Stmt::new(
+        "INSERT INTO client_origins (client_id, origin, is_pattern) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 198) \
+         SELECT c.id, 'https://*.a' || n.i || '.example', 1 FROM n, (SELECT MIN(id) AS id FROM clients) c",
+    );
+    change(&w, stmt).await;
+    for origin in ["https://a.spa.example", "https://exact.example", "http://127.0.0.1:7"] {
+        let answer = w.request(request(Method::OPTIONS, "/api/oidc/token", &[("origin", origin)], "")).await;
+        assert_eq!(field(&answer, "access-control-allow-origin"), "*", "{origin}");
+        if origin.starts_with("https://a.") {
+            change(&w, Stmt::new("INSERT INTO client_origins (client_id, origin, is_pattern) \
+                SELECT MIN(id), 'http://*.before.example', 1 FROM clients")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn front_channel_logout_goes_to_the_origin_of_a_callback() {
+    let w = open().await;
+    for (uri, status) in
+        [("https://evil.example/out", 400), ("http://app.example/out", 400), ("https://app.example/out", 201)]
+    {
+        let answer = register(&w, None, json!({"frontchannel_logout_uri": uri})).await;
+        assert_eq!(answer.status(), status, "{uri}");
+        if status == 400 {
+            assert_eq!(error(&answer), (400, "invalid_client_metadata".into()), "{uri}");
+        }
+    }
+}
