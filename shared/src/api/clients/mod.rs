@@ -156,6 +156,11 @@ pub(crate) fn check_subject_type(errors: &mut Vec<FieldError>, client: &Client) 
     subject_type::check(errors, &client.metadata, &client.callback_urls);
 }
 
+/// Checks the logout addresses of a client.
+pub(crate) fn check_logout_uris(errors: &mut Vec<FieldError>, client: &Client) {
+    logout_uris::check(errors, &client.metadata, &client.callback_urls);
+}
+
 /// `DELETE /api/oidc/clients/{id}`: the client, its secrets, consents and tokens.
 ///
 /// # Errors

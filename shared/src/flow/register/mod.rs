@@ -93,6 +93,11 @@ async fn checked(cx: &Cx, request: &Map<String, Value>, before: &Client) -> Resu
         let rule = "The subject_type is unknown, or its sector cannot be told.";
         return Err(Refusal::ClientMetadataInvalid(rule).into());
     }
+    clients::check_logout_uris(&mut errors, &client);
+    if !errors.is_empty() {
+        let rule = "A logout address is malformed, or not of the origin of a redirect URI.";
+        return Err(Refusal::ClientMetadataInvalid(rule).into());
+    }
     check_algorithms(&cx.host, cx.now, &client)
         .await
         .map_err(|e| invalid(e, "There is no key of an algorithm that is asked for."))?;
