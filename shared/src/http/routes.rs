@@ -588,7 +588,7 @@ pub static ROUTES: &[Route] = &[
         ),
     ),
     json(
-        None,
+        Some("ApprovalInput"),
         200,
         Some("Client"),
         admin(

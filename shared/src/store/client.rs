@@ -51,6 +51,8 @@ pub struct Client {
     pub refresh_token_duration_minutes: i64,
     /// Registration.
     pub created_at: UnixTime,
+    /// Last change.
+    pub updated_at: UnixTime,
 }
 
 macro_rules! client_columns {
@@ -59,7 +61,7 @@ macro_rules! client_columns {
          c.is_public, c.pkce_enabled, c.pkce_supported, c.requires_reauthentication, \
          c.requires_pushed_authorization_requests, c.skip_consent, c.is_group_restricted, c.launch_url, \
          c.client_type, c.federated_identities, c.metadata, c.metadata_expires_at, c.approval, c.access_token_duration_minutes, \
-         c.refresh_token_duration_minutes, c.created_at AS client_created_at"
+         c.refresh_token_duration_minutes, c.created_at AS client_created_at, c.updated_at AS client_updated_at"
     };
 }
 pub(crate) use client_columns;
@@ -92,6 +94,7 @@ impl Client {
             access_token_duration_minutes: row.int("access_token_duration_minutes")?,
             refresh_token_duration_minutes: row.int("refresh_token_duration_minutes")?,
             created_at: row.time("client_created_at")?,
+            updated_at: row.time("client_updated_at")?,
         })
     }
 
@@ -200,10 +203,21 @@ impl Client {
     }
 }
 
-/// Sets whether a client can be used: `approved` or `pending`.
+/// Lets a client that waits for it be used, if it is still as it was at its last change `updated_at`.
 #[must_use]
-pub fn set_approval(id: &str, approval: &'static str) -> Stmt {
-    Stmt::new("UPDATE clients SET approval = ?2 WHERE id = ?1").bind(id).bind(approval).one()
+pub fn approve(id: &str, updated_at: UnixTime) -> Stmt {
+    Stmt::new(
+        "UPDATE clients SET approval = 'approved' WHERE id = ?1 AND approval = 'pending' AND updated_at = ?2",
+    )
+    .bind(id)
+    .bind(updated_at)
+    .one()
+}
+
+/// Has a client wait for approval.
+#[must_use]
+pub fn set_pending(id: &str) -> Stmt {
+    Stmt::new("UPDATE clients SET approval = 'pending' WHERE id = ?1").bind(id).one()
 }
 
 /// Gives a client the token that it manages itself with (RFC 7592 §1.1), by its hash.

@@ -300,7 +300,26 @@ async fn a_client_in_quarantine_cannot_be_used_until_an_admin_approves() {
     };
     unusable(&ada.browser).await;
     let path = format!("/api/oidc/clients/{}", app.id);
-    assert_eq!(json_of(&ada.browser.get(&path).await)["isPending"], true);
+    let seen = json_of(&ada.browser.get(&path).await);
+    assert_eq!((&seen["isPending"], &seen["updatedAt"]), (&json!(true), &json!("2026-01-02T03:04:05Z")));
+    // It changes while an admin looks at it.
+    w.clock.advance(1);
+    let own = format!("{PATH}/{}", app.id);
+    let token = text_of(&made, "registration_access_token");
+    let renamed = metadata(json!({"client_id": app.id, "client_name": "Bank"}));
+    let made = json_of(&send(&w, Method::PUT, &own, Some(token), &renamed).await);
+    let approve_seen = async |at: &str| {
+        ada.browser.send_json(Method::POST, &format!("{path}/approve"), &json!({"updatedAt": at})).await
+    };
+    for at in [text_of(&seen, "updatedAt"), "", "2026-01-02T03:04:07Z"] {
+        assert_eq!(error(&approve_seen(at).await), (409, "client_changed".into()), "{at}");
+    }
+    assert!(!audit(&w).await.contains(&"CLIENT_APPROVED".to_owned()));
+    unusable(&ada.browser).await;
+    let before = "2026-01-02T03:04:06Z";
+    assert_eq!(approve_seen(before).await.status(), 200);
+    assert_eq!(error(&approve_seen(before).await), (409, "client_changed".into()), "it does not wait");
+    change(&w, Stmt::new("UPDATE clients SET approval = 'pending'")).await;
     let approve = async || ada.browser.send_json(Method::POST, &format!("{path}/approve"), &json!({})).await;
     let answer = approve().await;
     assert_eq!((answer.status().as_u16(), json_of(&answer).get("isPending")), (200, None));

@@ -69,7 +69,7 @@ pub async fn put(cx: Cx, req: Req) -> Result<Resp, Failure> {
     if is_another(&before, &after) {
         stmts.push(consent::end_all_of_client(&after.id));
         if cx.host.settings.registration_approval {
-            stmts.push(client::set_approval(&after.id, "pending"));
+            stmts.push(client::set_pending(&after.id));
             after.is_pending = true;
         }
     }
