@@ -7,7 +7,9 @@ use super::apis::{
     ApiClientDto, ApiClientLine, ApiDto, ApiGrant, ApiInput, CimdAccessInput, PermissionsInput,
 };
 use super::authorized_clients::{AuthorizedClientDto, UsableClientDto};
-use super::clients::{ApprovalInput, ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
+use super::clients::{
+    ApprovalInput, ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput,
+};
 use super::device::DeviceInfoDto;
 use super::error::FieldError;
 use super::initial_access_tokens::{InitialAccessTokenDto, InitialAccessTokenInput};

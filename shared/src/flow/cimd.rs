@@ -77,7 +77,10 @@ async fn is_full(cx: &Cx) -> Result<bool, Failure> {
     let rows = cx.host.db.query(client::count_unused_cimd()).await?;
     let is_full = rows.first().map_or(Ok(0), |row| row.int("n"))? >= MOST_UNUSED;
     if is_full {
-        tracing::warn!(request_id = cx.request_id, "as many unused clients with a metadata document as may be");
+        tracing::warn!(
+            request_id = cx.request_id,
+            "as many unused clients with a metadata document as may be"
+        );
     }
     Ok(is_full)
 }
@@ -109,7 +112,11 @@ pub(super) async fn at_use(
         Err(reason) => {
             tracing::info!(request_id = cx.request_id, client_id, reason, "metadata document refused");
             let still_counts = |c: &Client| c.metadata_expires_at.is_some_and(|at| at.plus(STALE_S) > cx.now);
-            if still_counts(&known) { Ok(Some(known)) } else { Err(Refusal::ClientDocumentUnavailable.into()) }
+            if still_counts(&known) {
+                Ok(Some(known))
+            } else {
+                Err(Refusal::ClientDocumentUnavailable.into())
+            }
         }
     }
 }

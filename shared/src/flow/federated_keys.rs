@@ -71,7 +71,11 @@ fn reach(issuer: &str, url: &str) -> Result<PrivateAddresses, RemoteError> {
         return Err(RemoteError::Unavailable("address not allowed"));
     }
     let is_own = issuer.origin() == url.origin();
-    Ok(if is_own || !looks_public(&issuer) { PrivateAddresses::AllowConfigured } else { PrivateAddresses::Refuse })
+    Ok(if is_own || !looks_public(&issuer) {
+        PrivateAddresses::AllowConfigured
+    } else {
+        PrivateAddresses::Refuse
+    })
 }
 
 fn key_set(url: &str) -> Source<'_> {

@@ -70,5 +70,9 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
 async fn lost(cx: &Cx, client_id: &str) -> Result<Refusal, Failure> {
     let rows = cx.host.db.query(pushed_request::count(client_id, cx.now)).await?;
     let waiting = rows.first().map_or(Ok(0), |row| row.int("n"))?;
-    Ok(if waiting >= pushed_request::MOST { Refusal::PushedRequestsFull } else { Refusal::RequestObjectReplayed })
+    Ok(if waiting >= pushed_request::MOST {
+        Refusal::PushedRequestsFull
+    } else {
+        Refusal::RequestObjectReplayed
+    })
 }

@@ -359,7 +359,8 @@ async fn s51_only_the_start_of_a_sign_in_makes_a_client() {
     let w = world().await;
     let _ada = Person::setup(&w).await;
     serve(&w, json!({"grant_types": ["urn:ietf:params:oauth:grant-type:device_code"]}));
-    let refresh = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x"), ("client_id", ID)];
+    let refresh =
+        [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x"), ("client_id", ID)];
     let body = encode(&refresh);
     for path in ["/api/oidc/token", "/api/oidc/introspect", "/api/oidc/revoke"] {
         let answer = w.request(request(Method::POST, path, &[("content-type", FORM)], &body)).await;

@@ -405,8 +405,14 @@ async fn s58_strangers_do_not_crowd_out_the_origins_of_others() {
         let answer = w.request(request(Method::OPTIONS, "/api/oidc/token", &[("origin", origin)], "")).await;
         assert_eq!(field(&answer, "access-control-allow-origin"), "*", "{origin}");
         if origin.starts_with("https://a.") {
-            change(&w, Stmt::new("INSERT INTO client_origins (client_id, origin, is_pattern) \
-                SELECT MIN(id), 'http://*.before.example', 1 FROM clients")).await;
+            change(
+                &w,
+                Stmt::new(
+                    "INSERT INTO client_origins (client_id, origin, is_pattern) \
+                SELECT MIN(id), 'http://*.before.example', 1 FROM clients",
+                ),
+            )
+            .await;
         }
     }
 }
