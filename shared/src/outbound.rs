@@ -35,6 +35,19 @@ pub fn check_target(uri: &http::Uri, private: PrivateAddresses) -> Result<(), Fe
     if allowed { Ok(()) } else { Err(FetchError::Refused) }
 }
 
+/// Whether a web address is on the public Internet, as far as it says: `https`, and neither a name nor an address of this
+/// machine or network.
+#[must_use]
+pub fn looks_public(url: &Url) -> bool {
+    url.scheme() == "https"
+        && match url.host() {
+            Some(Host::Ipv4(ip)) => is_public(ip.into()),
+            Some(Host::Ipv6(ip)) => is_public(ip.into()),
+            Some(Host::Domain(name)) => !is_local_name(name) && name.contains('.'),
+            None => false,
+        }
+}
+
 /// Names that mean this machine or this network wherever they are resolved (RFC 6761, RFC 6762, RFC 8375).
 fn is_local_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');

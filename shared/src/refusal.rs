@@ -149,6 +149,8 @@ pub enum Refusal {
     SoftwareStatementUnapproved,
     /// A change does not name its client, or says what only we say (RFC 7592 §2.2).
     RegistrationRequestInvalid,
+    /// As many pushed requests of the client wait as may.
+    PushedRequestsFull,
     /// As many clients have registered without a token as may.
     RegistrationFull,
 
@@ -432,6 +434,9 @@ impl Refusal {
                 E::InvalidRequest,
                 "The request must name the client with its secret, and nothing that only the server says.",
             ),
+            Self::PushedRequestsFull => {
+                (E::TemporarilyUnavailable, "Too many pushed requests of the client wait to be used.")
+            }
             Self::RegistrationFull => {
                 (E::TemporarilyUnavailable, "No more clients can register without a token.")
             }

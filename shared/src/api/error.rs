@@ -33,6 +33,8 @@ pub enum ApiError {
     SigningKeyExists,
     /// The signing key signs for this installation or for a client.
     SigningKeyInUse,
+    /// The client does not wait for approval, or changed since it was looked at.
+    ClientChanged,
     /// No device waits for this code, or it is decided.
     InvalidDeviceCode,
     /// The device waited too long.
@@ -99,6 +101,11 @@ impl ApiError {
                 409,
                 "signing_key_already_exists",
                 "There is a signing key for this algorithm already".into(),
+            ),
+            Self::ClientChanged => (
+                409,
+                "client_changed",
+                "The client changed since it was looked at, or does not wait for approval".into(),
             ),
             Self::SigningKeyInUse => (
                 409,

@@ -7,7 +7,9 @@ use super::apis::{
     ApiClientDto, ApiClientLine, ApiDto, ApiGrant, ApiInput, CimdAccessInput, PermissionsInput,
 };
 use super::authorized_clients::{AuthorizedClientDto, UsableClientDto};
-use super::clients::{ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput};
+use super::clients::{
+    ApprovalInput, ClientDto, ClientInput, ClientMetaDto, DeliveryDto, SecretDto, SecretInput,
+};
 use super::device::DeviceInfoDto;
 use super::error::FieldError;
 use super::initial_access_tokens::{InitialAccessTokenDto, InitialAccessTokenInput};
@@ -31,6 +33,7 @@ fn schemas() -> Map<String, Value> {
     }
     add::<UserDto<'static>>("User", &mut named);
     add::<ClientInput>("ClientInput", &mut named);
+    add::<ApprovalInput>("ApprovalInput", &mut named);
     add::<ClientDto>("Client", &mut named);
     add::<ClientMetaDto>("ClientMeta", &mut named);
     add::<AuthorizedClientDto>("AuthorizedClient", &mut named);

@@ -3,7 +3,7 @@
 //!
 //! | the document | what happens |
 //! | --- | --- |
-//! | has not been seen | it is fetched and becomes a client without secret |
+//! | has not been seen | at the start of a sign-in it is fetched and becomes a client without secret |
 //! | was fetched, and its time has not passed | nothing: at most six days, by `max-age` |
 //! | is due and well formed | the client changes with it; consents and tokens end if it has become another |
 //! | is due and cannot be had | no sign-in; what was granted can be used for another day |
@@ -33,6 +33,8 @@ const FRESH_S: i64 = 3600;
 const FRESH_AT_MOST_S: i64 = 6 * 86_400;
 /// For how much longer what was granted can be used while the document cannot be had, in seconds.
 const STALE_S: i64 = 86_400;
+/// Most such clients that nobody uses, all together: a bound on what strangers can store.
+const MOST_UNUSED: i64 = 1000;
 
 /// Whether such clients are let in at all.
 #[must_use]
@@ -60,7 +62,8 @@ pub async fn resolve(cx: &Cx, client_id: &str) -> Result<(), Failure> {
         Some(client) if client.client_type != CIMD => Ok(()),
         found if !is_allowed(cx, client_id) => found.map_or(Ok(()), |_| Err(Refusal::ClientUnknown.into())),
         Some(client) if is_fresh(cx, &client) => Ok(()),
-        found => match renew(cx, client_id, found).await? {
+        None if is_full(cx).await? => Err(Refusal::ClientDocumentUnavailable.into()),
+        found => match renew_at_times(cx, client_id, found).await? {
             Ok(_) => Ok(()),
             Err(reason) => {
                 tracing::info!(request_id = cx.request_id, client_id, reason, "metadata document refused");
@@ -70,7 +73,20 @@ pub async fn resolve(cx: &Cx, client_id: &str) -> Result<(), Failure> {
     }
 }
 
-/// The client of a request that it sends itself, from the row that was loaded with it.
+async fn is_full(cx: &Cx) -> Result<bool, Failure> {
+    let rows = cx.host.db.query(client::count_unused_cimd()).await?;
+    let is_full = rows.first().map_or(Ok(0), |row| row.int("n"))? >= MOST_UNUSED;
+    if is_full {
+        tracing::warn!(
+            request_id = cx.request_id,
+            "as many unused clients with a metadata document as may be"
+        );
+    }
+    Ok(is_full)
+}
+
+/// The client of a request that it sends itself, from the row that was loaded with it. One that was never part of a
+/// sign-in is not looked up.
 ///
 /// # Errors
 /// [`Refusal::ClientDocumentUnavailable`]; [`Refusal::ClientDocumentChanged`] if consents ended just now, so that what
@@ -80,22 +96,27 @@ pub(super) async fn at_use(
     client_id: &str,
     found: Option<Client>,
 ) -> Result<Option<Client>, Failure> {
-    if !client_id_url::looks_like_one(client_id) || found.as_ref().is_some_and(|c| c.client_type != CIMD) {
-        return Ok(found);
+    let Some(known) = found else { return Ok(None) };
+    if !client_id_url::looks_like_one(client_id) || known.client_type != CIMD {
+        return Ok(Some(known));
     }
     if !is_allowed(cx, client_id) {
         return Ok(None);
     }
-    if found.as_ref().is_some_and(|client| is_fresh(cx, client)) {
-        return Ok(found);
+    if is_fresh(cx, &known) {
+        return Ok(Some(known));
     }
-    match renew(cx, client_id, found.clone()).await? {
+    match renew_at_times(cx, client_id, Some(known.clone())).await? {
         Ok(Renewed { is_another: true, .. }) => Err(Refusal::ClientDocumentChanged.into()),
         Ok(Renewed { client, .. }) => Ok(Some(client)),
         Err(reason) => {
             tracing::info!(request_id = cx.request_id, client_id, reason, "metadata document refused");
             let still_counts = |c: &Client| c.metadata_expires_at.is_some_and(|at| at.plus(STALE_S) > cx.now);
-            found.filter(still_counts).map(Some).ok_or_else(|| Refusal::ClientDocumentUnavailable.into())
+            if still_counts(&known) {
+                Ok(Some(known))
+            } else {
+                Err(Refusal::ClientDocumentUnavailable.into())
+            }
         }
     }
 }
@@ -125,6 +146,18 @@ pub(crate) async fn refresh(cx: &Cx, client: Client) -> Result<Result<Client, &'
     }
     let id = client.id.clone();
     Ok(renew(cx, &id, Some(client)).await?.map(|renewed| renewed.client))
+}
+
+/// The same for a request of anybody: only so often in a minute.
+async fn renew_at_times(
+    cx: &Cx,
+    client_id: &str,
+    before: Option<Client>,
+) -> Result<Result<Renewed, &'static str>, Failure> {
+    if !remote::may_ask(&cx.host, cx.now, &format!("client {client_id}")).await? {
+        return Ok(Err("the document was asked for a moment ago"));
+    }
+    renew(cx, client_id, before).await
 }
 
 async fn renew(

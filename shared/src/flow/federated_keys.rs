@@ -6,6 +6,7 @@ use super::client_keys::is_key_set;
 use super::remote::{self, Need, RemoteError, Source};
 use crate::failure::Failure;
 use crate::http::Cx;
+use crate::outbound::looks_public;
 use crate::ports::PrivateAddresses;
 use crate::refusal::Refusal;
 use crate::store::federated_identity::FederatedIdentity;
@@ -13,6 +14,7 @@ use proto::jose::KeySet;
 use proto::jose::jws::{Unverified, Verified};
 use proto::jose::key_set::KeySetError;
 use serde_json::{Map, Value};
+use url::Url;
 
 /// Checks the signature of a token against the issuer's keys; where none fits, they are fetched again, at most once
 /// a minute.
@@ -56,7 +58,24 @@ async fn find(cx: &Cx, identity: &FederatedIdentity, need: Need) -> Result<Map<S
         return Err(RemoteError::Unavailable("metadata is of another issuer"));
     }
     let url = text("jwks_uri").ok_or(RemoteError::Unavailable("metadata names no key set"))?;
-    remote::document(cx, key_set(url), need).await
+    let source = Source { private: reach(&identity.issuer, url)?, ..key_set(url) };
+    remote::document(cx, source, need).await
+}
+
+/// Where an issuer's metadata may lead. The admin wrote the issuer down and nothing else: one on the Internet leads to no
+/// other host of this network, and none that uses TLS leads away from it.
+fn reach(issuer: &str, url: &str) -> Result<PrivateAddresses, RemoteError> {
+    let refused = |_| RemoteError::Unavailable("address not allowed");
+    let (issuer, url) = (Url::parse(issuer).map_err(refused)?, Url::parse(url).map_err(refused)?);
+    if issuer.scheme() == "https" && url.scheme() != "https" {
+        return Err(RemoteError::Unavailable("address not allowed"));
+    }
+    let is_own = issuer.origin() == url.origin();
+    Ok(if is_own || !looks_public(&issuer) {
+        PrivateAddresses::AllowConfigured
+    } else {
+        PrivateAddresses::Refuse
+    })
 }
 
 fn key_set(url: &str) -> Source<'_> {
@@ -70,4 +89,30 @@ fn configured(url: &str, is_one: fn(&Map<String, Value>) -> bool) -> Source<'_> 
 
 fn is_metadata(document: &Map<String, Value>) -> bool {
     ["issuer", "jwks_uri"].iter().all(|name| document.get(*name).is_some_and(Value::is_string))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s50_metadata_of_an_issuer_on_the_internet_leads_to_nothing_private() {
+        use PrivateAddresses::{AllowConfigured, Refuse};
+        for (issuer, url, want) in [
+            ("https://ci.example", "https://keys.example/jwks", Some(Refuse)),
+            ("https://ci.example", "https://10.0.0.1/jwks", Some(Refuse)),
+            ("https://ci.example", "https://ci.example:8443/jwks", Some(Refuse)),
+            ("https://ci.example", "http://ci.example/jwks", None),
+            ("https://ci.example", "x", None),
+            ("https://ci.example/a", "https://ci.example/b", Some(AllowConfigured)),
+            ("https://k8s.cluster.local", "https://10.0.0.1:6443/jwks", Some(AllowConfigured)),
+            ("https://k8s.cluster.local", "http://10.0.0.1:6443/jwks", None),
+            ("https://10.0.0.1", "https://keys.example/jwks", Some(AllowConfigured)),
+            ("https://gitlab", "https://10.0.0.1/jwks", Some(AllowConfigured)),
+            ("http://10.0.0.1", "http://10.0.0.2/jwks", Some(AllowConfigured)),
+            ("https://[fd12::1]", "https://[fd12::2]/jwks", Some(AllowConfigured)),
+        ] {
+            assert_eq!(reach(issuer, url).ok(), want, "{issuer} {url}");
+        }
+    }
 }

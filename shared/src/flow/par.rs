@@ -11,7 +11,7 @@ use crate::ports::DbError;
 use crate::refusal::Refusal;
 use crate::store::api;
 use crate::store::client as clients;
-use crate::store::pushed_request::{LIFETIME_S, PushedRequest};
+use crate::store::pushed_request::{self, LIFETIME_S, PushedRequest};
 use crate::store::{load, save};
 use http::StatusCode;
 use serde::Serialize;
@@ -61,10 +61,21 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
     stmts.push(stored.insert(&request_uri, &known.client.id, cx.now));
     match save(&*cx.host.db, stmts).await {
         Ok(()) => {}
-        Err(DbError::Lost) => return Err(Refusal::RequestObjectReplayed.into()),
+        Err(DbError::Lost) => return Err(lost(&cx, &known.client.id).await?.into()),
         // The client was removed meanwhile.
         Err(DbError::Constraint(_)) => return Err(Refusal::ClientSecretWrong.into()),
         Err(error) => return Err(error.into()),
     }
     Ok(respond::json(StatusCode::CREATED, &Body { request_uri: &request_uri, expires_in: LIFETIME_S }))
+}
+
+/// Which guard refused to store a request: there are too many, or its request object was used before.
+async fn lost(cx: &Cx, client_id: &str) -> Result<Refusal, Failure> {
+    let rows = cx.host.db.query(pushed_request::count(client_id, cx.now)).await?;
+    let waiting = rows.first().map_or(Ok(0), |row| row.int("n"))?;
+    Ok(if waiting >= pushed_request::MOST {
+        Refusal::PushedRequestsFull
+    } else {
+        Refusal::RequestObjectReplayed
+    })
 }

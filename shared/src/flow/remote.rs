@@ -6,16 +6,21 @@
 //! | is slow, down, or answers anything else | the last copy counts for another day; without one, an error |
 //! | answers more than 64 KB, or for longer than 5 s | the same |
 //!
-//! Errors are never kept. A server whose copy is at hand is asked at most once a minute, by one of all nodes.
+//! What a server answered wrongly is never kept. A server whose copy is at hand is asked at most once a minute, by one of
+//! all nodes; one without, at most three times a minute: who may ask for documents is not always somebody known.
 
 use crate::failure::{Failure, Fault};
+use crate::host::Host;
 use crate::http::Cx;
 use crate::outbound;
 use crate::ports::{DbError, FetchError, FetchPolicy, PrivateAddresses};
+use crate::store::counter;
 use crate::store::remote_document::{self, RemoteDocument};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
+use proto::hash::sha256_b64;
 use proto::json;
+use proto::time::UnixTime;
 use serde_json::{Map, Value};
 
 /// Time for one exchange, in milliseconds.
@@ -32,6 +37,8 @@ const FRESH_AT_MOST_S: i64 = 24 * 3600;
 const STALE_S: i64 = 24 * 3600;
 /// Between two requests for the same document, in seconds.
 const PAUSE_S: i64 = 60;
+/// How many requests fit in that time while there is no copy: those that come at once do not wait for one another.
+const TRIES: i64 = 3;
 
 /// Where a document is, and what the address may lead to.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +107,8 @@ pub async fn document(cx: &Cx, source: Source<'_>, need: Need) -> Result<Map<Str
         if !is_due || !claim(cx, &key, held).await? {
             return read(&held.body);
         }
+    } else if !may_ask(&cx.host, cx.now, &key).await? {
+        return Err(RemoteError::Unavailable("was asked for a moment ago"));
     }
     match fetch(cx, source).await {
         Ok(new) => {
@@ -119,6 +128,17 @@ pub async fn document(cx: &Cx, source: Source<'_>, need: Need) -> Result<Map<Str
 /// [`RemoteError::Fault`].
 pub async fn is_kept(cx: &Cx, source: Source<'_>) -> Result<bool, RemoteError> {
     Ok(!cx.host.db.query(remote_document::by_key(&key(source), cx.now)).await?.is_empty())
+}
+
+/// Counts a request for what `key` names, of which there is no copy, and says whether it may go out: one may three times
+/// a minute.
+///
+/// # Errors
+/// A failure of the store.
+pub(crate) async fn may_ask(host: &Host, now: UnixTime, key: &str) -> Result<bool, DbError> {
+    let name = format!("ask {}", sha256_b64(key));
+    let rows = host.db.query(counter::take(&name, now, PAUSE_S)).await?;
+    Ok(counter::read(&rows)?.0 <= TRIES)
 }
 
 /// What a stranger named is kept apart from what an admin named: nobody reads through the store what the guard

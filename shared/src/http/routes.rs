@@ -148,7 +148,7 @@ pub static API: Bucket = bucket("api", 100, 1, 300, false);
 pub static BEGIN: Bucket = bucket("begin", 5, 1, 60, true);
 /// Token requests: apps come from one address for many people.
 pub static TOKEN: Bucket = bucket("token", 100, 1, 300, true);
-/// Registering clients.
+/// Registering clients, and what they do to their registration.
 pub static REGISTER: Bucket = bucket("register", 5, 60, 10, true);
 /// Signing in.
 pub static SIGN_IN: Bucket = bucket("webauthn-login", 1, 5, 10, true);
@@ -233,7 +233,7 @@ const fn oauth(
 /// What a client does to its own registration.
 const fn own_registration(method: Verb, summary: &'static str, handler: fn(Cx, Req) -> Answer) -> Route {
     let row = oauth(method, "/api/oidc/register/{id}", Auth::Bearer, summary, handler);
-    Route { cors: Cors::None, ..row }
+    Route { cors: Cors::None, limit: &REGISTER, ..row }
 }
 
 /// A route of the JSON API for admins.
@@ -585,7 +585,7 @@ pub static ROUTES: &[Route] = &[
         ),
     ),
     json(
-        None,
+        Some("ApprovalInput"),
         200,
         Some("Client"),
         admin(

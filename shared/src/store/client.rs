@@ -51,6 +51,8 @@ pub struct Client {
     pub refresh_token_duration_minutes: i64,
     /// Registration.
     pub created_at: UnixTime,
+    /// Last change.
+    pub updated_at: UnixTime,
 }
 
 macro_rules! client_columns {
@@ -59,7 +61,7 @@ macro_rules! client_columns {
          c.is_public, c.pkce_enabled, c.pkce_supported, c.requires_reauthentication, \
          c.requires_pushed_authorization_requests, c.skip_consent, c.is_group_restricted, c.launch_url, \
          c.client_type, c.federated_identities, c.metadata, c.metadata_expires_at, c.approval, c.access_token_duration_minutes, \
-         c.refresh_token_duration_minutes, c.created_at AS client_created_at"
+         c.refresh_token_duration_minutes, c.created_at AS client_created_at, c.updated_at AS client_updated_at"
     };
 }
 pub(crate) use client_columns;
@@ -92,6 +94,7 @@ impl Client {
             access_token_duration_minutes: row.int("access_token_duration_minutes")?,
             refresh_token_duration_minutes: row.int("refresh_token_duration_minutes")?,
             created_at: row.time("client_created_at")?,
+            updated_at: row.time("client_updated_at")?,
         })
     }
 
@@ -200,10 +203,21 @@ impl Client {
     }
 }
 
-/// Sets whether a client can be used: `approved` or `pending`.
+/// Lets a client that waits for it be used, if it is still as it was at its last change `updated_at`.
 #[must_use]
-pub fn set_approval(id: &str, approval: &'static str) -> Stmt {
-    Stmt::new("UPDATE clients SET approval = ?2 WHERE id = ?1").bind(id).bind(approval).one()
+pub fn approve(id: &str, updated_at: UnixTime) -> Stmt {
+    Stmt::new(
+        "UPDATE clients SET approval = 'approved' WHERE id = ?1 AND approval = 'pending' AND updated_at = ?2",
+    )
+    .bind(id)
+    .bind(updated_at)
+    .one()
+}
+
+/// Has a client wait for approval.
+#[must_use]
+pub fn set_pending(id: &str) -> Stmt {
+    Stmt::new("UPDATE clients SET approval = 'pending' WHERE id = ?1").bind(id).one()
 }
 
 /// Takes back that people need not be asked, which was said of a client that has become another.
@@ -254,20 +268,36 @@ pub fn delete_secrets(client_id: &str) -> Stmt {
     Stmt::new("DELETE FROM client_secrets WHERE client_id = ?1").bind(client_id)
 }
 
-/// After how many seconds a client that strangers made and nobody uses is forgotten: known by a document that has been
-/// due for that long, or registered and not approved.
-const FORGOTTEN_S: i64 = 30 * 86_400;
+/// How many clients are known by a document and used by nobody.
+#[must_use]
+pub fn count_unused_cimd() -> Stmt {
+    Stmt::new(
+        "SELECT COUNT(*) AS n FROM clients c WHERE c.client_type = 'cimd' \
+         AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
+         AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)",
+    )
+}
 
-/// Removes some of those: anybody can have one made.
+/// After how many seconds a client that is known by a document, and that nobody uses, is forgotten.
+const CIMD_FORGOTTEN_S: i64 = 86_400;
+/// After how many seconds one that registered itself is.
+const DYNAMIC_FORGOTTEN_S: i64 = 7 * 86_400;
+
+/// Removes some of those that strangers made and nobody uses: anybody can have one made, and there is room for so many.
+/// What an admin decided about one (its groups, no consent page, an API) is not forgotten.
 #[must_use]
 pub fn sweep(now: UnixTime) -> Stmt {
     Stmt::new(
         "DELETE FROM clients WHERE id IN (SELECT c.id FROM clients c \
-         WHERE ((c.client_type = 'cimd' AND c.metadata_expires_at <= ?1) \
-         OR (c.client_type = 'dynamic' AND c.approval <> 'approved' AND c.created_at <= ?1)) AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
+         WHERE ((c.client_type = 'cimd' AND c.created_at <= ?1) \
+         OR (c.client_type = 'dynamic' AND c.created_at <= ?2)) \
+         AND c.skip_consent = 0 AND c.is_group_restricted = 0 \
+         AND NOT EXISTS (SELECT 1 FROM api_clients a WHERE a.client_id = c.id) \
+         AND NOT EXISTS (SELECT 1 FROM consents s WHERE s.client_id = c.id) \
          AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id) LIMIT 1000) RETURNING id",
     )
-    .bind(now.plus(-FORGOTTEN_S))
+    .bind(now.plus(-CIMD_FORGOTTEN_S))
+    .bind(now.plus(-DYNAMIC_FORGOTTEN_S))
 }
 
 pub(super) fn read_metadata(text: &str) -> Result<ClientMetadata, DbError> {

@@ -24,7 +24,8 @@ pub fn replace(client: &Client) -> Vec<Stmt> {
 }
 
 /// The origin of a callback pattern, and whether it stands for more than itself: it has a wildcard, or it is an
-/// address of the person's own machine, where any port will do.
+/// address of the person's own machine, where any port will do. Such an address is stored without its port, so that
+/// there are only as many of them as there are names of that machine.
 fn origin_of(pattern: &str) -> Option<(String, bool)> {
     if pattern == "*" {
         return Some(("*".to_owned(), true));
@@ -34,17 +35,26 @@ fn origin_of(pattern: &str) -> Option<(String, bool)> {
         return None;
     }
     let authority = rest.split(['/', '?', '#']).next()?.to_lowercase();
-    let own_machine = ["127.0.0.1", "[::1]", "localhost"].iter().any(|host| authority.starts_with(host));
-    let is_pattern = authority.contains('*') || (scheme == "http" && own_machine);
-    Some((format!("{scheme}://{authority}"), is_pattern))
+    let at_own_machine = |host: &&&str| {
+        let port = authority.strip_prefix(**host);
+        // The name gets any port only if it was registered without one (RFC 8252 §8.3).
+        port.is_some_and(|port| port.is_empty() || (port.starts_with(':') && **host != "localhost"))
+    };
+    if scheme == "http"
+        && let Some(host) = ["127.0.0.1", "[::1]", "localhost"].iter().find(at_own_machine)
+    {
+        return Some((format!("http://{host}"), true));
+    }
+    Some((format!("{scheme}://{authority}"), authority.contains('*')))
 }
 
-/// Candidates for an origin, of clients that can be used; [`is_registered`] decides.
+/// Candidates for an origin, itself first, of clients that can be used; [`is_registered`] decides.
 #[must_use]
 pub fn candidates(origin: &str) -> Stmt {
     Stmt::new(
-        "SELECT o.origin FROM client_origins o JOIN clients c ON c.id = o.client_id \
-         WHERE (o.origin = ?1 OR o.is_pattern = 1) AND c.approval = 'approved' LIMIT ?2",
+        "SELECT DISTINCT o.origin, o.is_pattern FROM client_origins o JOIN clients c ON c.id = o.client_id \
+         WHERE (o.origin = ?1 OR o.is_pattern = 1) AND c.approval = 'approved' \
+         ORDER BY o.is_pattern, o.origin LIMIT ?2",
     )
     .bind(origin)
     .bind(MOST_PATTERNS)
@@ -84,6 +94,18 @@ mod tests {
         assert!(allowed("https://*.example.com/cb", "https://a.example.com"));
         assert!(allowed("http://127.0.0.1/cb", "http://127.0.0.1:5173"));
         assert!(allowed("http://localhost/cb", "http://localhost:5173"));
+        for (registered, stored, is_pattern) in [
+            ("http://127.0.0.1:8080/cb", "http://127.0.0.1", true),
+            ("http://127.0.0.1:*/cb", "http://127.0.0.1", true),
+            ("http://[::1]:1/", "http://[::1]", true),
+            ("http://localhost/cb", "http://localhost", true),
+            ("http://localhost:3000/cb", "http://localhost:3000", false),
+            ("http://127.0.0.1.example/cb", "http://127.0.0.1.example", false),
+        ] {
+            assert_eq!(origin_of(registered), Some((stored.to_owned(), is_pattern)), "{registered}");
+        }
+        assert!(allowed("http://127.0.0.1:8080/cb", "http://127.0.0.1:5173"));
+        assert!(!allowed("http://localhost:3000/cb", "http://localhost:5173"));
         for bad in
             ["http://spa.example", "https://spa.example:444", "https://spa.example.evil.example", "null", ""]
         {

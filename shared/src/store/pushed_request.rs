@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// How long a pushed request waits, in seconds.
 pub const LIFETIME_S: i64 = 90;
 
+/// Most requests of one client that wait at once.
+pub const MOST: i64 = 1000;
+
 /// What is kept of a pushed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushedRequest {
@@ -27,20 +30,31 @@ struct Stored {
 }
 
 impl PushedRequest {
-    /// Stores the request under the hash of its URN.
+    /// Stores the request under the hash of its URN, unless [`MOST`] of the client wait already.
     #[must_use]
     pub fn insert(&self, request_uri: &str, client_id: &str, now: UnixTime) -> Stmt {
         let stored = Stored { params: self.params.render(), is_signed: self.is_signed };
         Stmt::new(
             "INSERT INTO pushed_requests (request_uri_hash, client_id, request, created_at, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+             SELECT ?1, ?2, ?3, CAST(?4 AS BIGINT), CAST(?5 AS BIGINT) WHERE (SELECT COUNT(*) FROM pushed_requests p \
+             WHERE p.client_id = ?2 AND p.expires_at > CAST(?4 AS BIGINT)) < ?6",
         )
         .bind(sha256_b64(request_uri))
         .bind(client_id)
         .bind(serde_json::to_string(&stored).unwrap_or_default())
         .bind(now)
         .bind(now.plus(LIFETIME_S))
+        .bind(MOST)
+        .one()
     }
+}
+
+/// How many requests of a client wait.
+#[must_use]
+pub fn count(client_id: &str, now: UnixTime) -> Stmt {
+    Stmt::new("SELECT COUNT(*) AS n FROM pushed_requests WHERE client_id = ?1 AND expires_at > ?2")
+        .bind(client_id)
+        .bind(now)
 }
 
 /// Takes a live request of this client out: whoever gets the row is the only one who ever does.

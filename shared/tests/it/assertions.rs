@@ -425,7 +425,34 @@ async fn s19_metadata_of_another_issuer_is_not_followed() {
         serve(&w, url, &json!({"issuer": issuer, "jwks_uri": "https://a.example/keys"}));
         assert_eq!(outcome(&w, &token).await, expect(wanted), "{issuer}");
         change(&w, shared::db::Stmt::new("DELETE FROM remote_documents")).await;
+        change(&w, shared::db::Stmt::new("DELETE FROM counters")).await;
     }
     w.fetch.answer(&Method::GET, "https://a.example/.well-known/jwks.json", Err(FetchError::TooLarge));
     assert_eq!(description(&w, &token).await, "The keys of the client could not be fetched.");
+}
+
+#[tokio::test]
+async fn s50_metadata_leads_no_public_issuer_to_a_private_address() {
+    let w = World::new().await;
+    let key = Key::make(&w, Alg::EdDSA, "k").await;
+    let issuer = "https://a.example";
+    federated(&w, json!([{ "issuer": issuer }])).await;
+    missing(&w, "https://a.example/.well-known/jwks.json");
+    let token = key.sign(&json!({"iss": issuer, "sub": "app", "aud": World::APP_URL, "exp": NOW + 60})).await;
+    for (url, wanted) in [
+        ("https://10.0.0.1/keys", REFUSED),
+        ("https://keys.internal/keys", REFUSED),
+        ("https://b.example:6443/keys", REFUSED),
+        ("http://a.example/keys", REFUSED),
+        ("https://b.example/keys", PROVEN),
+    ] {
+        serve(&w, url, &set(&[&key]));
+        let metadata = json!({"issuer": issuer, "jwks_uri": url});
+        serve(&w, "https://a.example/.well-known/openid-configuration", &metadata);
+        assert_eq!(outcome(&w, &token).await, expect(wanted), "{url}");
+        let asked = w.fetch.take_requests().len();
+        assert_eq!(asked, if wanted == REFUSED { 2 } else { 3 }, "{url}");
+        change(&w, shared::db::Stmt::new("DELETE FROM remote_documents")).await;
+        change(&w, shared::db::Stmt::new("DELETE FROM counters")).await;
+    }
 }

@@ -110,6 +110,7 @@ async fn s51_documents_that_break_a_rule_are_refused_and_not_kept() {
         let answer = app().exchange(&w, "none").await;
         assert_eq!(error(&answer), (401, "invalid_client".into()), "{what}");
         assert_eq!(clients(&w).await, "0", "{what}");
+        w.clock.advance(60);
     };
     for (status, media, cache, body) in [
         (404, "application/json", "", good.as_str()),
@@ -141,6 +142,28 @@ async fn s51_documents_that_break_a_rule_are_refused_and_not_kept() {
     }
     serve(&w, json!({}));
     assert_eq!(ada.browser.get(&app().ask(&[])).await.status(), 303, "errors are not kept");
+}
+
+#[tokio::test]
+async fn s51_an_address_without_a_document_is_asked_three_times_a_minute() {
+    let w = world().await;
+    let ada = Person::setup(&w).await;
+    w.fetch.answer(&Method::GET, ID, Err(FetchError::Timeout));
+    for _ in 0..6 {
+        assert_eq!(page(&ada.browser.get(&app().ask(&[])).await), (400, "error".into()));
+    }
+    assert_eq!(sent(&w), 3);
+    serve(&w, json!({}));
+    w.clock.advance(60);
+    assert_eq!(ada.browser.get(&app().ask(&[])).await.status(), 303);
+    // and so is one whose document is due
+    w.fetch.answer(&Method::GET, ID, Err(FetchError::Timeout));
+    w.clock.advance(3600);
+    sent(&w);
+    for _ in 0..6 {
+        app().exchange(&w, "none").await;
+    }
+    assert_eq!(sent(&w), 3);
 }
 
 #[tokio::test]
@@ -317,13 +340,12 @@ async fn admins_refresh_and_change_what_is_theirs() {
 }
 
 #[tokio::test]
-async fn a_client_that_nobody_uses_is_forgotten_after_a_month() {
+async fn s51_a_client_that_nobody_uses_is_forgotten_after_a_day() {
     let w = world().await;
     let mut ada = Person::setup(&w).await;
     serve(&w, json!({}));
     ada.browser.get(&app().ask(&[])).await;
-    let month = 30 * 86_400 + 3600;
-    w.clock.advance(month - 1);
+    w.clock.advance(86_399);
     shared::jobs::tick(&w.host).await.unwrap();
     assert_eq!(clients(&w).await, "1");
     w.clock.advance(1);
@@ -331,7 +353,53 @@ async fn a_client_that_nobody_uses_is_forgotten_after_a_month() {
     assert_eq!(clients(&w).await, "0");
     ada.sign_in().await;
     ada.tokens(&app(), &[]).await;
-    w.clock.advance(month);
+    w.clock.advance(86_400);
     shared::jobs::tick(&w.host).await.unwrap();
     assert_eq!(clients(&w).await, "1", "somebody consented");
+
+    change(&w, Stmt::new("DELETE FROM grants")).await;
+    change(&w, Stmt::new("DELETE FROM consents")).await;
+    for column in ["is_group_restricted = 1, skip_consent = 0", "is_group_restricted = 0, skip_consent = 1"] {
+        let sql: &'static str = format!("UPDATE clients SET {column}").leak();
+        change(&w, Stmt::new(sql)).await;
+        shared::jobs::tick(&w.host).await.unwrap();
+        assert_eq!(clients(&w).await, "1", "an admin decided about it: {column}");
+    }
+}
+
+#[tokio::test]
+async fn s51_only_the_start_of_a_sign_in_makes_a_client() {
+    let w = world().await;
+    let _ada = Person::setup(&w).await;
+    serve(&w, json!({"grant_types": ["urn:ietf:params:oauth:grant-type:device_code"]}));
+    let refresh =
+        [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x"), ("client_id", ID)];
+    let body = encode(&refresh);
+    for path in ["/api/oidc/token", "/api/oidc/introspect", "/api/oidc/revoke"] {
+        let answer = w.request(request(Method::POST, path, &[("content-type", FORM)], &body)).await;
+        assert_eq!(error(&answer).1, "invalid_client", "{path}");
+    }
+    assert_eq!((sent(&w), clients(&w).await.as_str()), (0, "0"));
+    let device = request(Method::POST, "/api/oidc/device/authorize", &[("content-type", FORM)], &body);
+    assert_eq!(w.request(device).await.status(), 200);
+    assert_eq!((sent(&w), clients(&w).await.as_str()), (1, "1"));
+}
+
+#[tokio::test]
+async fn s51_a_thousand_clients_without_use_are_kept_at_most() {
+    let w = world().await;
+    let ada = Person::setup(&w).await;
+    serve(&w, json!({}));
+    let stmt = Stmt::new(
+        "INSERT INTO clients (id, name, name_folded, callback_urls, logout_callback_urls, client_type, created_at, updated_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
+         SELECT 'c' || i, 'n', 'n', '[]', '[]', 'cimd', ?1, ?1 FROM n",
+    );
+    change(&w, stmt.bind(World::START)).await;
+    assert_eq!(page(&ada.browser.get(&app().ask(&[])).await), (400, "error".into()));
+    assert_eq!((sent(&w), clients(&w).await.as_str()), (0, "1000"));
+    w.clock.advance(86_400);
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(page(&ada.browser.get(&app().ask(&[])).await).0, 303);
+    assert_eq!(clients(&w).await, "1");
 }

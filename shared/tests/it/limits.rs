@@ -21,7 +21,7 @@ async fn each_route_counts_in_its_bucket() {
             ("POST", "/api/oidc/token" | "/api/oidc/revoke" | "/api/oidc/introspect" | "/api/oidc/par") => {
                 "token"
             }
-            ("POST", "/api/oidc/register") => "register",
+            (_, "/api/oidc/register" | "/api/oidc/register/{id}") => "register",
             ("POST", "/device") | (_, "/api/oidc/device/info" | "/api/oidc/device/verify") => "device",
             (_, "/authorize" | "/api/oidc/device/authorize")
             | ("GET", "/setup" | "/signup" | "/login" | "/interaction") => "begin",

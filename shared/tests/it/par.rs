@@ -305,3 +305,24 @@ async fn a_store_that_fails_half_way_never_gives_a_second_use() {
         }
     }
 }
+
+#[tokio::test]
+async fn s45_a_thousand_pushed_requests_of_one_client_wait_at_most() {
+    let w = World::new().await;
+    let ada = Person::setup(&w).await;
+    let app = App::register(&ada, json!({ "skipConsent": true })).await;
+    let other = App::register(&ada, json!({ "skipConsent": true })).await;
+    let stmt = Stmt::new(
+        "INSERT INTO pushed_requests (request_uri_hash, client_id, request, created_at, expires_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999) \
+         SELECT 'h' || i, ?1, '{}', 0, ?2 FROM n",
+    );
+    change(&w, stmt.bind(&app.id).bind(World::START.plus(90))).await;
+    push(&w, &app, &[]).await;
+    let answer = app.push(&w, &app.params(&[])).await;
+    assert_eq!(error(&answer), (503, "temporarily_unavailable".into()));
+    assert_eq!(count(&w).await, "1000");
+    push(&w, &other, &[]).await;
+    w.clock.advance(90);
+    push(&w, &app, &[]).await;
+}

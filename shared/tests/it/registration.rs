@@ -139,6 +139,16 @@ async fn errors_have_their_codes_and_store_nothing() {
 }
 
 #[tokio::test]
+async fn s50_a_sector_is_asked_three_times_a_minute() {
+    let w = open().await;
+    let pairwise = json!({"subject_type": "pairwise", "sector_identifier_uri": "https://sector.example/s"});
+    for _ in 0..6 {
+        assert_eq!(register(&w, None, pairwise.clone()).await.status(), 400);
+    }
+    assert_eq!(w.fetch.take_requests().len(), 3);
+}
+
+#[tokio::test]
 async fn initial_access_tokens_are_shown_once_counted_and_end() {
     let w = World::with(&[("DYNAMIC_CLIENT_REGISTRATION", "token")]).await;
     let ada = Person::setup(&w).await;
@@ -300,7 +310,26 @@ async fn a_client_in_quarantine_cannot_be_used_until_an_admin_approves() {
     };
     unusable(&ada.browser).await;
     let path = format!("/api/oidc/clients/{}", app.id);
-    assert_eq!(json_of(&ada.browser.get(&path).await)["isPending"], true);
+    let seen = json_of(&ada.browser.get(&path).await);
+    assert_eq!((&seen["isPending"], &seen["updatedAt"]), (&json!(true), &json!("2026-01-02T03:04:05Z")));
+    // It changes while an admin looks at it.
+    w.clock.advance(1);
+    let own = format!("{PATH}/{}", app.id);
+    let token = text_of(&made, "registration_access_token");
+    let renamed = metadata(json!({"client_id": app.id, "client_name": "Bank"}));
+    let made = json_of(&send(&w, Method::PUT, &own, Some(token), &renamed).await);
+    let approve_seen = async |at: &str| {
+        ada.browser.send_json(Method::POST, &format!("{path}/approve"), &json!({"updatedAt": at})).await
+    };
+    for at in [text_of(&seen, "updatedAt"), "", "2026-01-02T03:04:07Z"] {
+        assert_eq!(error(&approve_seen(at).await), (409, "client_changed".into()), "{at}");
+    }
+    assert!(!audit(&w).await.contains(&"CLIENT_APPROVED".to_owned()));
+    unusable(&ada.browser).await;
+    let before = "2026-01-02T03:04:06Z";
+    assert_eq!(approve_seen(before).await.status(), 200);
+    assert_eq!(error(&approve_seen(before).await), (409, "client_changed".into()), "it does not wait");
+    change(&w, Stmt::new("UPDATE clients SET approval = 'pending'")).await;
     let approve = async || ada.browser.send_json(Method::POST, &format!("{path}/approve"), &json!({})).await;
     let answer = approve().await;
     assert_eq!((answer.status().as_u16(), json_of(&answer).get("isPending")), (200, None));
@@ -337,6 +366,23 @@ async fn strangers_cannot_fill_the_store() {
         change(&w, stmt.bind(format!("c{n}"))).await;
     }
     assert_eq!(error(&register(&w, None, json!({})).await), (503, "temporarily_unavailable".into()));
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(register(&w, None, json!({})).await.status(), 201, "what nobody uses makes room");
+}
+
+#[tokio::test]
+async fn a_registered_client_that_nobody_uses_is_forgotten_after_a_week() {
+    let w = open().await;
+    let mut ada = Person::setup(&w).await;
+    let used = app_of(&json_of(&register(&w, None, json!({})).await));
+    ada.tokens(&used, &[]).await;
+    register(&w, None, json!({})).await;
+    w.clock.advance(7 * 86_400 - 1);
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(count(&w).await, "2");
+    w.clock.advance(1);
+    shared::jobs::tick(&w.host).await.unwrap();
+    assert_eq!(cell(&w, "SELECT id FROM clients").await, used.id);
 }
 
 #[tokio::test]
@@ -346,4 +392,51 @@ async fn s24_a_dynamic_client_with_keys_of_its_own_gets_no_secret() {
     let metadata = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key]}});
     let made = json_of(&register(&w, None, metadata).await);
     assert_eq!((made.get("client_secret"), &made["jwks"]["keys"][0]["crv"]), (None, &json!("Ed25519")));
+}
+
+#[tokio::test]
+async fn s58_strangers_do_not_crowd_out_the_origins_of_others() {
+    let w = open().await;
+    let ada = Person::setup(&w).await;
+    App::register(&ada, json!({"callbackURLs": ["https://*.spa.example/cb"]})).await;
+    App::register(&ada, json!({"callbackURLs": ["https://exact.example/cb"]})).await;
+    for n in 0..25 {
+        let uris: Vec<_> = (0..10).map(|m| format!("http://127.0.0.1:{}/cb", 2000 + 10 * n + m)).collect();
+        assert_eq!(register(&w, None, json!({"redirect_uris": uris})).await.status(), 201);
+    }
+    // as many as are looked at
+    let stmt = Stmt::new(
+        "INSERT INTO client_origins (client_id, origin, is_pattern) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 198) \
+         SELECT c.id, 'https://*.a' || n.i || '.example', 1 FROM n, (SELECT MIN(id) AS id FROM clients) c",
+    );
+    change(&w, stmt).await;
+    for origin in ["https://a.spa.example", "https://exact.example", "http://127.0.0.1:7"] {
+        let answer = w.request(request(Method::OPTIONS, "/api/oidc/token", &[("origin", origin)], "")).await;
+        assert_eq!(field(&answer, "access-control-allow-origin"), "*", "{origin}");
+        if origin.starts_with("https://a.") {
+            change(
+                &w,
+                Stmt::new(
+                    "INSERT INTO client_origins (client_id, origin, is_pattern) \
+                SELECT MIN(id), 'http://*.before.example', 1 FROM clients",
+                ),
+            )
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn front_channel_logout_goes_to_the_origin_of_a_callback() {
+    let w = open().await;
+    for (uri, status) in
+        [("https://evil.example/out", 400), ("http://app.example/out", 400), ("https://app.example/out", 201)]
+    {
+        let answer = register(&w, None, json!({"frontchannel_logout_uri": uri})).await;
+        assert_eq!(answer.status(), status, "{uri}");
+        if status == 400 {
+            assert_eq!(error(&answer), (400, "invalid_client_metadata".into()), "{uri}");
+        }
+    }
 }

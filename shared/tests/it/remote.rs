@@ -105,6 +105,7 @@ async fn errors_are_named_and_never_kept() {
     ] {
         answers(&w, StatusCode::from_u16(status).unwrap(), "max-age=3600", body);
         assert_eq!(read(&w, Fresh).await, Err(expected), "{status}");
+        w.clock.advance(60);
     }
     for (error, text) in [
         (FetchError::Timeout, "timed out"),
@@ -113,10 +114,32 @@ async fn errors_are_named_and_never_kept() {
     ] {
         w.fetch.answer(&Method::GET, URL, Err(error));
         assert_eq!(read(&w, Fresh).await, Err(RemoteError::Unavailable(text)));
+        w.clock.advance(60);
     }
     assert_eq!(cell(&w, "SELECT COUNT(*) FROM remote_documents").await, "0");
     answers(&w, StatusCode::OK, "", "{}");
     assert_eq!(read(&w, Fresh).await, Ok(json!({})));
+}
+
+#[tokio::test]
+async fn s50_a_server_without_a_good_answer_is_asked_three_times_a_minute() {
+    let w = World::new().await;
+    let asked = Err(RemoteError::Unavailable("was asked for a moment ago"));
+    for _ in 0..2 {
+        w.fetch.answer(&Method::GET, URL, Err(FetchError::Timeout));
+        for _ in 0..3 {
+            assert_eq!(read(&w, Fresh).await, Err(RemoteError::Unavailable("timed out")));
+        }
+        answers(&w, StatusCode::OK, "", r#"{"n":1}"#);
+        for _ in 0..10 {
+            assert_eq!(read(&w, Newer).await, asked);
+        }
+        assert_eq!(sent(&w), 3);
+        w.clock.advance(59);
+        assert_eq!((read(&w, Fresh).await, sent(&w)), (asked.clone(), 0));
+        w.clock.advance(1);
+    }
+    assert_eq!((read(&w, Fresh).await, sent(&w)), (Ok(json!({ "n": 1 })), 1));
 }
 
 #[tokio::test]

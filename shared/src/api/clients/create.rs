@@ -28,7 +28,7 @@ pub async fn new_client(
     let client = input.apply(Client::blank(id, now))?;
     check_algorithms(host, now, &client).await?;
     // An admin chose the address: it may be one of this network.
-    check_sector(host, None, &client, PrivateAddresses::AllowConfigured).await?;
+    check_sector(host, now, None, &client, PrivateAddresses::AllowConfigured).await?;
     let mut stmts = vec![client.insert(created_by_id, now)];
     stmts.extend(origin::replace(&client));
     match host.db.batch(stmts).await {

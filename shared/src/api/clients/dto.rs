@@ -66,6 +66,15 @@ pub struct CredentialsInput {
     pub federated_identities: Vec<FederatedIdentity>,
 }
 
+/// Body of an approval.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApprovalInput {
+    /// `updatedAt` of the client that was looked at: one that changed since is not approved.
+    pub updated_at: Option<String>,
+}
+
 /// Body of a new secret.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -103,6 +112,7 @@ impl Client {
             access_token_duration_minutes: 60,
             refresh_token_duration_minutes: 43_200,
             created_at: now,
+            updated_at: now,
         }
     }
 }
@@ -269,6 +279,9 @@ pub(in crate::api) struct ClientDto {
     /// Whether an admin has yet to approve it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_pending: bool,
+    /// Its last change, while it waits for approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
     pkce_enabled: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pkce_supported: bool,
@@ -298,6 +311,7 @@ impl ClientDto {
             logout_callback_urls: c.logout_callback_urls.clone(),
             is_public: c.is_public,
             is_pending: c.is_pending,
+            updated_at: c.is_pending.then(|| c.updated_at.rfc3339()),
             pkce_enabled: c.pkce_enabled,
             pkce_supported: c.pkce_supported,
             requires_pushed_authorization_requests: c.requires_pushed_authorization_requests,

@@ -10,7 +10,7 @@ mod subject_type;
 
 pub(crate) use create::check_algorithms;
 pub use create::new_client;
-pub use dto::{ClientInput, SecretInput};
+pub use dto::{ApprovalInput, ClientInput, SecretInput};
 #[cfg(test)]
 pub(super) use logout_deliveries::DeliveryDto;
 pub use logout_deliveries::{list_logout_deliveries, retry_logout_delivery};
@@ -112,7 +112,7 @@ pub async fn update(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let (before, secrets) = find(&cx, &json::id(&req, "id")).await?;
     let client = input.apply(before.clone())?;
     create::check_algorithms(&cx.host, cx.now, &client).await?;
-    check_sector(&cx.host, Some(&before), &client, PrivateAddresses::AllowConfigured).await?;
+    check_sector(&cx.host, cx.now, Some(&before), &client, PrivateAddresses::AllowConfigured).await?;
     let mut stmts = vec![client.update(cx.now)];
     stmts.extend(origin::replace(&client));
     if !client.is_group_restricted && before.is_group_restricted {
@@ -137,16 +137,20 @@ pub async fn refresh(cx: Cx, req: Req) -> Result<Resp, Failure> {
 /// `POST /api/oidc/clients/{id}/approve`: lets a client that registered itself be used.
 ///
 /// # Errors
-/// 404, or a fault.
+/// 404, 409 for a client that does not wait for it or changed since the admin looked at it, or a fault.
 pub async fn approve(cx: Cx, req: Req) -> Result<Resp, Failure> {
+    let input: ApprovalInput = json::optional_body(&req)?;
     let (client, secrets) = find(&cx, &json::id(&req, "id")).await?;
+    if input.updated_at.is_some_and(|seen| seen != client.updated_at.rfc3339()) {
+        return Err(ApiError::ClientChanged.into());
+    }
     let by = cx.who.as_ref().map(|who| who.user.id.as_str());
     let data = serde_json::json!({ "clientName": client.name });
     let stmts = vec![
-        client::set_approval(&client.id, "approved"),
+        client::approve(&client.id, client.updated_at),
         audit::record(Event::ClientApproved, by, Some(&client.id), &data, &cx, &req)?,
     ];
-    save(&*cx.host.db, stmts).await.map_err(|e| Failure::or_if_lost(e, NOT_FOUND))?;
+    save(&*cx.host.db, stmts).await.map_err(|e| Failure::or_if_lost(e, ApiError::ClientChanged))?;
     let client = Client { is_pending: false, ..client };
     Ok(respond::json(StatusCode::OK, &ClientDto::new(&client, &secrets, cx.now).with_groups()))
 }
@@ -154,6 +158,11 @@ pub async fn approve(cx: Cx, req: Req) -> Result<Resp, Failure> {
 /// Checks what a client says about the identifiers it wants.
 pub(crate) fn check_subject_type(errors: &mut Vec<FieldError>, client: &Client) {
     subject_type::check(errors, &client.metadata, &client.callback_urls);
+}
+
+/// Checks the logout addresses of a client.
+pub(crate) fn check_logout_uris(errors: &mut Vec<FieldError>, client: &Client) {
+    logout_uris::check(errors, &client.metadata, &client.callback_urls);
 }
 
 /// `DELETE /api/oidc/clients/{id}`: the client, its secrets, consents and tokens.

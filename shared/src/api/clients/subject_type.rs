@@ -2,6 +2,7 @@
 
 use crate::api::error::{ApiError, FieldError};
 use crate::failure::Failure;
+use crate::flow::remote;
 use crate::host::Host;
 use crate::ports::{FetchPolicy, PrivateAddresses};
 use crate::store::client::Client;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use proto::oauth::ClientMetadata;
 use proto::oidc::subject::{self, SectorError};
+use proto::time::UnixTime;
 
 /// How the list behind `sector_identifier_uri` is fetched.
 const FETCH: FetchPolicy =
@@ -42,12 +44,14 @@ pub(super) fn check(errors: &mut Vec<FieldError>, metadata: &ClientMetadata, cal
 }
 
 /// Fetches the list behind `sector_identifier_uri`, which must name every callback, unless nothing about either
-/// has changed since it was fetched before. `private` says whether the address may be one of this network.
+/// has changed since it was fetched before. `private` says whether the address may be one of this network: an admin
+/// wrote it down; one that a stranger named is asked three times a minute at most.
 ///
 /// # Errors
 /// [`ApiError::Validation`] if it is not there or does not name them.
 pub async fn check_sector(
     host: &Host,
+    now: UnixTime,
     before: Option<&Client>,
     after: &Client,
     private: PrivateAddresses,
@@ -58,10 +62,12 @@ pub async fn check_sector(
     if before.is_some_and(|before| told(before) == told(after)) {
         return Ok(());
     }
+    let may_ask = private == PrivateAddresses::AllowConfigured
+        || remote::may_ask(host, now, &format!("sector {uri}")).await?;
     let request = http::Request::get(uri).header(header::ACCEPT, "application/json").body(Bytes::new());
     let answer = match request {
-        Ok(request) => host.fetch.send(request, FetchPolicy { private, ..FETCH }).await.ok(),
-        Err(_) => None,
+        Ok(request) if may_ask => host.fetch.send(request, FetchPolicy { private, ..FETCH }).await.ok(),
+        _ => None,
     };
     let problem = match answer.filter(|a| a.status() == StatusCode::OK) {
         Some(answer) if subject::lists_all(answer.body(), &after.callback_urls) => return Ok(()),

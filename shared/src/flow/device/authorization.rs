@@ -4,7 +4,7 @@ use super::verification::user_code_hash;
 use crate::decide::device;
 use crate::decide::resource::SubjectType;
 use crate::failure::{Failure, Fault};
-use crate::flow::{body, client};
+use crate::flow::{body, cimd, client};
 use crate::http::{Cx, Req, Resp, respond};
 use crate::ports::DbError;
 use crate::refusal::Refusal;
@@ -39,6 +39,7 @@ pub async fn post(cx: Cx, req: Req) -> Result<Resp, Failure> {
     let params = body(&req)?;
     let credentials = client::credentials(&req, &params)?;
     let id = credentials.id();
+    cimd::resolve(&cx, id).await?;
     let [client, secrets, reach] = load(
         &*cx.host.db,
         [

@@ -70,7 +70,7 @@ pub async fn put(cx: Cx, req: Req) -> Result<Resp, Failure> {
         stmts.extend(consent::end_all_of_client(&after.id, cx.now));
         stmts.push(client::ask_people(&after.id));
         if cx.host.settings.registration_approval {
-            stmts.push(client::set_approval(&after.id, "pending"));
+            stmts.push(client::set_pending(&after.id));
             after.is_pending = true;
         }
     }

@@ -93,10 +93,15 @@ async fn checked(cx: &Cx, request: &Map<String, Value>, before: &Client) -> Resu
         let rule = "The subject_type is unknown, or its sector cannot be told.";
         return Err(Refusal::ClientMetadataInvalid(rule).into());
     }
+    clients::check_logout_uris(&mut errors, &client);
+    if !errors.is_empty() {
+        let rule = "A logout address is malformed, or not of the origin of a redirect URI.";
+        return Err(Refusal::ClientMetadataInvalid(rule).into());
+    }
     check_algorithms(&cx.host, cx.now, &client)
         .await
         .map_err(|e| invalid(e, "There is no key of an algorithm that is asked for."))?;
-    check_sector(&cx.host, Some(before), &client, PrivateAddresses::Refuse)
+    check_sector(&cx.host, cx.now, Some(before), &client, PrivateAddresses::Refuse)
         .await
         .map_err(|e| invalid(e, "The sector_identifier_uri does not list the redirect_uris."))?;
     Ok(client)
