@@ -21,6 +21,7 @@ function plain(answer: Answer): unknown {
       .replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<JWT>')
       .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<UUID>')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<TIME>')
+      .replace(/"updated_at":\d+/g, '"updated_at":"<TIME>"')
       .replace(/-[A-Z0-9]{8}\.(js|css|svg)/g, '-<HASH>.$1')
       .replace(/"prefix":"[\w-]{4}"/g, '"prefix":"<RANDOM>"')
       .replace(/(?<!["\w-])[\w-]{32,}(?!")|(?<=":")[\w-]{32,}/g, '<RANDOM>')

@@ -79,7 +79,7 @@ pub fn uncounted(cx: &Cx, who: &Who) -> Vec<Stmt> {
 }
 
 /// Looks a code up and counts the try, right or wrong, in one batch: however many tries run at once, no more are
-/// answered than [`MOST_WRONG`] allows. A right one gives its count back, see [`uncounted`].
+/// answered than `MOST_WRONG` allows. A right one gives its count back, see [`uncounted`].
 ///
 /// # Errors
 /// [`Refusal::NotInAllowedGroups`], or a fault.
