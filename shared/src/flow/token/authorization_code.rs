@@ -76,17 +76,8 @@ pub(super) async fn exchange(
     };
     let tokens = issue::tokens(cx, &basis).await?;
     let mut stmts = vec![grant::use_code(&code_hash, cx.now)];
-    let mut refresh_token = None;
-    if client.metadata.allows_grant_type("refresh_token") {
-        let token = cx.host.random_token()?;
-        let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
-        stmts.push(grant::insert_refresh(&sha256_b64(&token), &grant.id, cx.now, expires_at));
-        refresh_token = Some(token);
-    }
-    // RFC 9449 §5: nothing else binds the refresh token of a client without a secret.
-    if let Some(jkt) = jkt.filter(|_| client.is_public) {
-        stmts.push(grant::bind_to_key(&grant.id, jkt));
-    }
+    let (refresh_token, stored) = issue::first_refresh_token(cx, &basis)?;
+    stmts.extend(stored);
     match save(&*cx.host.db, stmts).await {
         Ok(()) => Ok(tokens.respond(refresh_token.as_deref())),
         Err(DbError::Lost) => {

@@ -1,14 +1,16 @@
 //! Making the tokens of a token response (RFC 6749 §5.1, RFC 9068, OpenID Connect Core §3.1.3.3).
 
+use crate::db::Stmt;
 use crate::decide::{claims, resource};
 use crate::failure::{Failure, Fault};
 use crate::http::{Cx, Resp, respond};
 use crate::keyring;
 use crate::keyring::rotation::ID_TOKEN_LIFETIME_S;
 use crate::store::client::Client;
-use crate::store::grant::Grant;
+use crate::store::grant::{self, Grant};
 use crate::subject;
 use http::{HeaderValue, StatusCode, header};
+use proto::hash::sha256_b64;
 use proto::jose::jwt::TokenType;
 use proto::oauth::scope::Scope;
 use proto::oauth::token_exchange;
@@ -135,6 +137,31 @@ pub(super) async fn tokens(cx: &Cx, basis: &Basis<'_>) -> Result<Tokens, Failure
     // RFC 9449 §5: the type tells the client how to send the token.
     let token_type = if basis.jkt.is_some() { "DPoP" } else { "Bearer" };
     Ok(Tokens { access_token, id_token, token_type, scope: basis.scope.to_string(), expires_in })
+}
+
+/// The refresh token that a grant begins with, and the statements that store it; `None` for a client that registered
+/// without the grant type.
+///
+/// # Errors
+/// A fault if there is no randomness.
+pub(super) fn first_refresh_token(
+    cx: &Cx,
+    basis: &Basis<'_>,
+) -> Result<(Option<String>, Vec<Stmt>), Failure> {
+    let (client, grant_id) = (basis.client, basis.grant.id.as_str());
+    let mut stmts = Vec::new();
+    let mut refresh_token = None;
+    if client.metadata.allows_grant_type("refresh_token") {
+        let token = cx.host.random_token()?;
+        let expires_at = cx.now.plus(client.refresh_token_lifetime_s());
+        stmts.push(grant::insert_refresh(&sha256_b64(&token), grant_id, cx.now, expires_at));
+        refresh_token = Some(token);
+    }
+    // RFC 9449 §5: nothing else binds the refresh token of a client without a secret.
+    if let Some(jkt) = basis.jkt.filter(|_| client.is_public) {
+        stmts.push(grant::bind_to_key(grant_id, jkt));
+    }
+    Ok((refresh_token, stmts))
 }
 
 impl Tokens {
